@@ -12,7 +12,7 @@ _POLL_INTERVAL_S = 0.05
 def eventually(check: Callable[[], T], *, within_s: float = 10, why: str = "") -> T:
     """Return the first truthy result of `check`; raise AssertionError after `within_s` seconds.
 
-    An AssertionError inside `check` counts as "not yet", and the last one is what the failure shows.
+    An AssertionError inside `check` counts as "not yet"; the failure shows the last one.
     """
     deadline = time.monotonic() + within_s
     last: object = None
