@@ -1,0 +1,313 @@
+"""Read configs/config.yaml and the environment once, at start; refuse to start on a bad value.
+
+The only module of the service that reads `os.environ`. `wsgi.py`, `worker.py` and
+`migrations.__main__` call `load_settings()` and hand plain values on; nothing else imports this.
+Precedence: the customer's environment variables, then SECTION__KEY, then the file, then defaults.
+"""
+
+import os
+import re
+import sys
+from datetime import timedelta
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+DEFAULT_CONFIG_PATH = Path(__file__).parent / "configs" / "config.yaml"
+
+#: The customer's environment variables and the keys they override.
+ENVIRONMENT_NAMES = {
+    "KAFKA_BROKERS": ("kafka", "brokers"),
+    "KAFKA_USERNAME": ("kafka", "username"),
+    "KAFKA_PASSWORD": ("kafka", "password"),
+    "KAFKA_ENABLE_SASL": ("kafka", "enable_sasl"),
+    "KAFKA_RESUME_PARSE_TOPIC": ("kafka", "resume_parse_topic"),
+    "KAFKA_CONSUMER_GROUP": ("kafka", "consumer_group"),
+    "DATABASE_SOURCE": ("database", "source"),
+    "DATABASE_NAME": ("database", "name"),
+    "RESUME_PARSER_URL": ("services", "resume_parser_url"),
+    "JWT_SECRET": ("auth", "jwt_secret"),
+    "JWT_IDENTITY_CLAIM": ("auth", "jwt_identity_claim"),
+    "LIMITS_TIMEZONE": ("limits", "timezone"),
+    "APP_ENV": ("app", "env"),
+    "LOG_LEVEL": ("app", "log_level"),
+    "PORT": ("app", "port"),
+    "PROMETHEUS_MULTIPROC_DIR": ("app", "metrics_dir"),
+}
+
+#: HS256 keys shorter than its hash weaken it (RFC 7518, 3.2); the seed's placeholder is public.
+MIN_SECRET_BYTES = 32
+_PLACEHOLDER_SECRETS = {"your-secret-key", "changeme", "secret"}
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class SettingsError(Exception):
+    """The configuration can't be used; the message is one line that names the key."""
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    return value
+
+
+def _comma_list(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+CommaList = Annotated[list[str], BeforeValidator(_comma_list)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AppSettings(_Section):
+    """What concerns each process."""
+
+    env: Literal["production", "development"] = "production"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_dir: Path | None = None
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is and how the work is spread over it."""
+
+    brokers: CommaList = Field(default=["localhost:9092"], min_length=1)
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    enable_sasl: bool = False
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    enable_tls: bool = False
+    timeout: Duration = timedelta(seconds=30)
+    resume_parse_topic: str = Field(
+        default="resume-parse-jobs", pattern=r"^[a-zA-Z_][\w.-]{0,200}$"
+    )
+    consumer_group: str = Field(default="resume-parser-group", min_length=1)
+    num_partitions: int = Field(default=1, ge=1, le=1000)
+    num_workers: int = Field(default=2, ge=1, le=256)
+    replication_factor: int = Field(default=1, ge=1, le=15)
+
+    @field_validator("brokers")
+    @classmethod
+    def _host_and_port(cls, brokers: list[str]) -> list[str]:
+        for broker in brokers:
+            if not re.fullmatch(r"[^:\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", broker):
+                raise ValueError(f"{broker!r} is not host:port")
+        return brokers
+
+    @model_validator(mode="after")
+    def _credentials(self) -> "KafkaSettings":
+        if self.enable_sasl and not (self.username and self.password.get_secret_value()):
+            raise ValueError("enable_sasl needs username and password")
+        return self
+
+
+class DatabaseSettings(_Section):
+    """Where MongoDB is (a replica set: transactions and change streams need one)."""
+
+    source: SecretStr = SecretStr("mongodb://localhost:27017")
+    name: str = Field(default="jobly", pattern=r"^[\w-]{1,60}$")
+
+    @field_validator("source")
+    @classmethod
+    def _scheme(cls, source: SecretStr) -> SecretStr:
+        if not source.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("it must start with mongodb:// or mongodb+srv://")
+        return source
+
+
+class ServicesSettings(_Section):
+    """The parser service."""
+
+    resume_parser_url: AnyHttpUrl = AnyHttpUrl("http://localhost:8200")
+    parser_connect_timeout: Duration = timedelta(seconds=3)
+    parser_timeout: Duration = timedelta(seconds=30)
+
+
+class AuthSettings(_Section):
+    """How tokens are checked."""
+
+    jwt_secret: SecretStr = SecretStr("")
+    jwt_identity_claim: str = "sub"
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+
+
+class LimitsSettings(_Section):
+    """What one user may do."""
+
+    uploads_per_day: int = Field(default=20, ge=1)
+    timezone: str = "UTC"
+    sockets_per_user: int = Field(default=10, ge=1)
+    sockets_per_process: int = Field(default=1800, ge=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name!r} is not a time zone") from error
+        return name
+
+
+class StorageSettings(_Section):
+    """Where the PDF's bytes wait for the worker."""
+
+    kind: Literal["mongo", "inline"] = "mongo"
+
+
+class JobsSettings(_Section):
+    """How a job is run."""
+
+    max_attempts: int = Field(default=5, ge=1, le=100)
+    lease: Duration = timedelta(seconds=10)
+    shutdown_timeout: Duration = timedelta(seconds=25)
+
+
+class RealtimeSettings(_Section):
+    """The WebSocket."""
+
+    allowed_origins: CommaList = []
+    catch_up: Duration = timedelta(hours=24)
+
+
+class _ConfigFile(YamlConfigSettingsSource):
+    """The YAML file, with `${NAME}` and `${NAME:-default}` taken from the environment."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            values = yaml.safe_load(file_path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise SettingsError(f"can't read {file_path}: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            raise SettingsError(
+                f"{file_path} is not YAML: {' '.join(str(error).split())}"
+            ) from None
+        if not isinstance(values, dict):
+            raise SettingsError(f"{file_path} must hold sections such as kafka: and database:")
+        expanded: dict[str, Any] = _expand(values)
+        return expanded
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The customer's names, and SECTION__KEY for every key; an empty variable counts as unset."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        section = cast("type[BaseModel]", field.annotation)
+        keys = {f"{field_name}__{key}".upper(): key for key in section.model_fields}
+        # The customer's names last: they win.
+        keys |= {name: key for name, (part, key) in ENVIRONMENT_NAMES.items() if part == field_name}
+        given = {key: os.environ[name] for name, key in keys.items() if os.environ.get(name)}
+        return given, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        sections = self.settings_cls.model_fields.items()
+        return {name: self.get_field_value(field, name)[0] for name, field in sections}
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; docs/settings.md says what each key means."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    app: AppSettings = AppSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    services: ServicesSettings = ServicesSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitsSettings = LimitsSettings()
+    storage: StorageSettings = StorageSettings()
+    jobs: JobsSettings = JobsSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        path = Path(os.environ.get("CONFIG_FILE", DEFAULT_CONFIG_PATH))
+        return _Environment(settings_cls), _ConfigFile(settings_cls, path)
+
+    @model_validator(mode="after")
+    def _strong_secret(self) -> "Settings":
+        secret = self.auth.jwt_secret.get_secret_value()
+        if not secret:
+            raise ValueError("auth.jwt_secret (JWT_SECRET) is not set")
+        if self.app.env == "development":
+            return self
+        if secret.lower() in _PLACEHOLDER_SECRETS:
+            raise ValueError("auth.jwt_secret (JWT_SECRET) is a published placeholder")
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(
+                f"auth.jwt_secret (JWT_SECRET) is shorter than {MIN_SECRET_BYTES} bytes"
+            )
+        return self
+
+
+def load_settings() -> Settings:
+    """Return the settings, or raise `SettingsError` with the first thing that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def load_settings_or_exit() -> Settings:
+    """Return the settings; on a bad value print one line and exit with 2, as a start-up should."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"configuration: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _expand(value: Any) -> Any:
+    """Expand variables in strings; drop what is empty then, since it means "not given"."""
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[2] or "", value)
+    if isinstance(value, dict):
+        expanded = {key: _expand(item) for key, item in value.items()}
+        return {key: item for key, item in expanded.items() if item not in (None, "")}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    return value
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a known key"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
