@@ -1,0 +1,118 @@
+"""What the use cases need from outside. `store`, `tasks` and tests supply it."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+from resumes.job import Claim, Job
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What the store needs to open a job; `day` and `daily_limit` charge the user's quota."""
+
+    user_id: str
+    file_name: str
+    size_bytes: int
+    sha256: str
+    max_attempts: int
+    day: str
+    daily_limit: int
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class EarlierUpload:
+    """What is known of the first upload with an Idempotency-Key."""
+
+    job_id: str
+    sha256: str
+    is_running: bool
+
+
+class ClaimMiss(Enum):
+    """Why a claim did not succeed."""
+
+    UNKNOWN = "unknown"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another attempt holds the job; `lease_until` moves on while that attempt lives."""
+
+    attempt: int
+    lease_until: datetime | None
+
+
+class UploadStore(Protocol):
+    """Durable state as the upload sees it. Every method may raise StoreUnavailableError."""
+
+    def uploads_used(self, user_id: str, day: str) -> int:
+        """Return how many accepted uploads the user has on that day."""
+
+    def has_resume(self, user_id: str) -> bool:
+        """True when the user's document holds a resume."""
+
+    def earlier_upload(self, user_id: str, idempotency_key: str) -> EarlierUpload | None:
+        """Return the upload that came first with this key, if there was one."""
+
+    def open(self, new_job: NewJob, data: bytes) -> Job:
+        """Store job, bytes, quota and first event in one transaction.
+
+        Raises ResumeAlreadyExists, JobInFlight, DailyLimitReached, or IdempotencyInProgress when
+        another upload with the same key won the race.
+        """
+
+    def mark_answered(self, user_id: str, idempotency_key: str) -> None:
+        """Note that the key's first upload was accepted."""
+
+    def fail_publish(self, job_id: str, code: str, message: str) -> bool:
+        """End a job that no worker has seen: failed, not charged, its key free again.
+
+        False when a worker has it: then it did reach the queue.
+        """
+
+
+class ParseQueue(Protocol):
+    """The way to the workers."""
+
+    def publish(self, job: Job, traceparent: str) -> None:
+        """Return when the queue has acknowledged the job; raise PublishFailedError otherwise."""
+
+
+class WorkStore(Protocol):
+    """Durable state as the worker sees it. Every method may raise StoreUnavailableError."""
+
+    def claim(self, job_id: str, worker: str) -> Claim | Busy | ClaimMiss:
+        """Take the job by compare-and-set: pending, or processing with an expired lease."""
+
+    def load_file(self, job_id: str) -> bytes | None:
+        """Return the PDF's bytes, None when they are gone."""
+
+    def complete(
+        self, claim: Claim, resume_id: str, detail: dict[str, Any], cv_data: dict[str, Any]
+    ) -> None:
+        """In one transaction: push the resume, complete the job, clear the bytes, write the event.
+
+        Raises ClaimLostError, UserUnknownError or UserHasResumeError; nothing is written then.
+        """
+
+    def fail(self, claim: Claim, code: str, message: str) -> None:
+        """End the job as failed; raises ClaimLostError."""
+
+
+class Parser(Protocol):
+    """The parser service."""
+
+    def parse(self, file_name: str, data: bytes) -> dict[str, Any]:
+        """Return `cv_data`; raise a JobFailedError."""
+
+
+class Leases(Protocol):
+    """Keeps the leases of running attempts alive."""
+
+    def keep(self, claim: Claim) -> AbstractContextManager[None]:
+        """Renew the claim's lease for as long as the context is open."""
