@@ -1,0 +1,100 @@
+"""Change a job's status: one compare-and-set, its event beside it, both or neither.
+
+Every status change of the product goes through `transition`. Times that decide anything (leases)
+are the server's `$$NOW`: a worker's clock may jump.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from resumes.job import TRANSITIONS, JobStatus
+from store.connection import Document, store_errors
+
+JOBS = "resume_parse_jobs"
+EVENTS = "job_events"
+FILES = "resume_files"
+USERS = "user"
+QUOTAS = "upload_quotas"
+KEYS = "idempotency_keys"
+
+T = TypeVar("T")
+
+
+def in_transaction(database: Database[Document], work: Callable[[ClientSession], T]) -> T:
+    """Run `work(session)` in one transaction and return its result; it may run several times."""
+    with store_errors(), database.client.start_session() as session:
+        return session.with_transaction(
+            work,
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority", j=True),
+        )
+
+
+def transition(
+    database: Database[Document],
+    session: ClientSession,
+    *,
+    allowed: Document,
+    to: JobStatus,
+    values: Mapping[str, Any],
+    computed: Mapping[str, Any] | None = None,
+) -> Document | None:
+    """Move the job that `allowed` matches to `to`; return it as it was before, None on a miss.
+
+    `values` are stored as they are; `computed` are aggregation expressions.
+    """
+    changes = {
+        # A literal: a value that starts with "$" would be read as a field's path.
+        **{name: {"$literal": value} for name, value in values.items()},
+        **(computed or {}),
+        "status": str(to),
+        "rev": {"$add": ["$rev", 1]},
+        "updated_at": "$$NOW",
+    }
+    before = database[JOBS].find_one_and_update(
+        allowed,
+        [{"$set": changes}],
+        projection={"file_data": False, "cv_data": False},
+        return_document=ReturnDocument.BEFORE,
+        session=session,
+    )
+    if before is None:
+        return None
+    if to not in TRANSITIONS[JobStatus(before["status"])]:
+        raise AssertionError(f"illegal transition {before['status']} -> {to}")
+    attempt = before["attempt"] + (1 if to is JobStatus.PROCESSING else 0)
+    record_event(database, session, job={**before, **values, "attempt": attempt}, to=to)
+    return before
+
+
+def record_event(
+    database: Database[Document],
+    session: ClientSession,
+    *,
+    job: Document,
+    to: JobStatus,
+    created: bool = False,
+) -> None:
+    """Append the event of a transition; `job` is as before, with the changed values in it."""
+    database[EVENTS].insert_one(
+        {
+            "job_id": job["_id"],
+            "user_id": job["user_id"],
+            "from": None if created else job["status"],
+            "to": str(to),
+            "attempt": job["attempt"],
+            "rev": 1 if created else job["rev"] + 1,
+            "reason": job.get("error_code") or "",
+            "error_message": job.get("error_message") or "",
+            "resume_id": str(job.get("resume_id") or ""),
+            "at": datetime.now(UTC),
+        },
+        session=session,
+    )
