@@ -81,3 +81,14 @@ def _most_recent(entries: object, year_of: Callable[[dict[str, Any]], int]) -> d
         [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     )
     return max(objects, key=year_of, default={})
+
+
+def without_surrogates(value: Any) -> Any:
+    """Return `value` with lone surrogates replaced: JSON can escape them, UTF-8 can't hold them."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    return value

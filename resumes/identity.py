@@ -1,6 +1,15 @@
-"""Who makes a request: what a checked token says."""
+"""Who makes a request: the user as stored, and what his checked token says."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UserRecord:
+    """What a request needs to know of its user."""
+
+    id: str
+    role: str
+    tier: str
 
 
 @dataclass(frozen=True)

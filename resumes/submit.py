@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import IO
 
 from resumes.errors import (
     DailyLimitReached,
@@ -42,7 +42,7 @@ class UploadedFile:
     """A file of the request, spooled by the web layer; `content` is seekable."""
 
     name: str
-    content: BinaryIO
+    content: IO[bytes]
 
 
 class SubmitResume:
@@ -164,7 +164,7 @@ def _single(files: Sequence[UploadedFile]) -> UploadedFile:
     return files[0]
 
 
-def _inspect(content: BinaryIO) -> tuple[int, str]:
+def _inspect(content: IO[bytes]) -> tuple[int, str]:
     """Return size and SHA-256 of what is a PDF of allowed size; leave it at its start."""
     digest = hashlib.sha256()
     size_bytes = 0

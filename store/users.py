@@ -1,25 +1,16 @@
 """Users as this service needs them: who exists, what they may do, the resume they have."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
+from resumes.identity import UserRecord
 from resumes.job import is_object_id
 from store.connection import Document, store_errors
 from store.documents import User
 from store.transitions import USERS
-
-
-@dataclass(frozen=True)
-class UserRecord:
-    """What a request needs to know of its user."""
-
-    id: str
-    role: str
-    tier: str
 
 
 class MongoUserStore:

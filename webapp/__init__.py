@@ -1,0 +1,49 @@
+"""HTTP only: parse the request, call one use case, shape the answer.
+
+`create_app` gets every collaborator by name; it reads no settings and opens no connection.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from flask import Flask
+
+from resumes.identity import Identity
+from resumes.submit import SubmitResume
+from webapp.cli import UserAdmin, user_commands
+from webapp.errors import register_error_handlers
+from webapp.health import health_blueprint
+from webapp.job_status import JobReader, ResumeReader, job_status_blueprint
+from webapp.pages import pages_blueprint
+from webapp.request_context import register_request_context
+from webapp.uploads import MAX_BODY_BYTES, uploads_blueprint
+
+
+class Users(UserAdmin, ResumeReader, Protocol):
+    """What the web process asks of the users' store."""
+
+
+def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by name
+    *,
+    authenticate: Callable[[Sequence[str]], Identity],
+    submit: SubmitResume,
+    daily_limit: int,
+    jobs: JobReader,
+    users: Users,
+    checks: Mapping[str, Callable[[], bool]],
+    exposition: Callable[[], tuple[bytes, str]],
+) -> Flask:
+    """Return the web application; `webapp.auth.configure_jwt` and /ws are added by wsgi.py."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    app.config["MAX_FORM_PARTS"] = 20
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    register_request_context(app)
+    register_error_handlers(app)
+    app.register_blueprint(uploads_blueprint(submit, authenticate, daily_limit))
+    app.register_blueprint(job_status_blueprint(jobs, users, authenticate))
+    app.register_blueprint(health_blueprint(checks, exposition))
+    app.register_blueprint(pages_blueprint())
+    app.register_blueprint(user_commands(users))
+    return app

@@ -1,0 +1,98 @@
+"""From a request's JWT to a known user, for HTTP and for the /ws handshake.
+
+Whatever is wrong with a token, the answer is one and the same 401: the reason would help only
+whoever forges tokens.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from flask import Flask
+from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+from werkzeug.exceptions import Unauthorized
+
+from resumes.identity import Identity, UserRecord
+
+UNAUTHORIZED_MESSAGE = "Sign in first: the access token is missing, invalid or expired."
+
+#: Beside the libraries' own errors: what absurd claims (an `exp` of 400 digits, deep JSON, text
+#: that is no Unicode) make the standard library raise.
+_BAD_TOKEN = (
+    JWTExtendedException,
+    PyJWTError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
+
+
+class Users(Protocol):
+    """Where users are looked up."""
+
+    def find(self, user_id: object) -> UserRecord | None:
+        """Return the user; None for an id that is malformed or of nobody."""
+
+
+def configure_jwt(
+    app: Flask,
+    *,
+    secret: str,
+    identity_claim: str,
+    issuer: str | None,
+    audience: str | None,
+) -> None:
+    """Set flask-jwt-extended up: HS256 only; issuer and audience checked where given."""
+    app.config.update(
+        JWT_SECRET_KEY=secret,
+        JWT_ALGORITHM="HS256",
+        JWT_DECODE_ALGORITHMS=["HS256"],
+        JWT_IDENTITY_CLAIM=identity_claim,
+        JWT_DECODE_ISSUER=issuer,
+        JWT_ENCODE_ISSUER=issuer,
+        JWT_DECODE_AUDIENCE=audience,
+        JWT_ENCODE_AUDIENCE=audience,
+        JWT_VERIFY_SUB=False,  # the identity is checked below, whichever claim holds it
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_QUERY_STRING_NAME="token",
+    )
+    JWTManager(app)
+
+
+class Authenticator:
+    """Check the request's token; one per process."""
+
+    def __init__(self, users: Users, *, identity_claim: str) -> None:
+        self._users = users
+        self._identity_claim = identity_claim
+
+    def __call__(self, places: Sequence[str] = ("headers",)) -> Identity:
+        """Return who makes the current request, or raise 401.
+
+        `places`: "headers", and "query_string" where a browser can't send headers (/ws).
+        """
+        claims = _verified_claims(places)
+        expires_at = claims.get("exp")
+        if isinstance(expires_at, bool) or not isinstance(expires_at, (int, float)):
+            raise Unauthorized(UNAUTHORIZED_MESSAGE)
+        user = self._users.find(claims.get(self._identity_claim))
+        if user is None or not math.isfinite(expires_at):
+            raise Unauthorized(UNAUTHORIZED_MESSAGE)
+        tier = claims.get("tier")
+        return Identity(
+            user_id=user.id,
+            expires_at=float(expires_at),
+            role=user.role,
+            tier=tier if isinstance(tier, str) else user.tier,
+        )
+
+
+def _verified_claims(places: Sequence[str]) -> dict[str, Any]:
+    try:
+        verify_jwt_in_request(locations=list(places))
+        return get_jwt()
+    except _BAD_TOKEN:
+        raise Unauthorized(UNAUTHORIZED_MESSAGE) from None

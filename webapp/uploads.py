@@ -1,0 +1,107 @@
+"""POST /api/v1/resumes/upload: authenticate, rate limit, validate, claim, store, publish.
+
+The body is spooled to a temporary file by Werkzeug's parser, and cut off at the limit while it
+arrives, chunked or not; nothing of it is read before the user and his quota are known.
+"""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+import structlog
+from flask import Blueprint, Response, g, jsonify, request, url_for
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+
+from resumes.errors import FileTooLargeError, ResumeError
+from resumes.identity import Identity
+from resumes.job import MAX_FILE_BYTES, JobStatus
+from resumes.quota import Quota
+from resumes.submit import SubmitResume, UploadedFile, check_idempotency_key
+from webapp.metrics import JOBS_CREATED, UPLOADS
+
+log = structlog.get_logger(__name__)
+
+#: The multipart envelope round a file: boundaries, part headers, a long file name.
+ENVELOPE_BYTES = 64 * 1024
+MAX_BODY_BYTES = MAX_FILE_BYTES + ENVELOPE_BYTES
+
+ACCEPTED_MESSAGE = "Resume upload accepted. Processing will be done asynchronously."
+_POLL_AFTER_S = 2
+_DAY_S = 24 * 3600
+
+
+def uploads_blueprint(
+    submit: SubmitResume, authenticate: Callable[[Sequence[str]], Identity], daily_limit: int
+) -> Blueprint:
+    """Return the blueprint of the upload endpoint."""
+    blueprint = Blueprint("uploads", __name__)
+
+    @blueprint.post("/api/v1/resumes/upload")
+    def upload() -> Response:
+        try:
+            identity = authenticate(("headers",))
+            response = _accept(submit, identity)
+        except ResumeError as error:
+            UPLOADS.labels(error.code).inc()
+            log.info("upload.refused", code=error.code)
+            raise
+        except HTTPException as error:
+            UPLOADS.labels(f"http_{error.code}").inc()
+            raise
+        UPLOADS.labels("accepted").inc()
+        return response
+
+    @blueprint.after_request
+    def add_rate_limit(response: Response) -> Response:
+        response.headers["RateLimit-Policy"] = f'"daily";q={daily_limit};w={_DAY_S}'
+        quota: Quota | None = g.get("quota")
+        if quota is not None:
+            response.headers["RateLimit"] = f'"daily";r={quota.remaining};t={quota.resets_in_s}'
+            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                response.headers["Retry-After"] = str(quota.resets_in_s)
+        return response
+
+    return blueprint
+
+
+def _accept(submit: SubmitResume, identity: Identity) -> Response:
+    key = request.headers.get("Idempotency-Key")
+    check_idempotency_key(key)
+    g.quota = submit.quota_of(identity.user_id)
+    submit.check_rate(identity.user_id, g.quota, key)
+    job_id = submit.submit(
+        identity.user_id, _files(), idempotency_key=key, traceparent=g.traceparent
+    )
+    g.quota = submit.quota_of(identity.user_id)
+    JOBS_CREATED.inc()
+    log.info("job.created", job_id=job_id, user_id=identity.user_id)
+    response = jsonify(
+        success=True, message=ACCEPTED_MESSAGE, job_id=job_id, status=str(JobStatus.PENDING)
+    )
+    response.status_code = 202
+    response.headers["Location"] = url_for("job_status.job_status", job_id=job_id)
+    response.headers["Retry-After"] = str(_POLL_AFTER_S)
+    return response
+
+
+def _files() -> list[UploadedFile]:
+    """Return the files of the multipart body; a field sent without a file name is no file."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the multipart body without Content-Encoding.")
+    try:
+        parts = list(request.files.items(multi=True))
+    except RequestEntityTooLarge:
+        raise FileTooLargeError from None
+    except OSError as error:
+        if error.errno is not None:
+            raise  # our disk, not the client
+        # gunicorn's errors for a broken chunked body pass through the parser.
+        raise BadRequest("The request's body is broken off or badly chunked.") from None
+    named = [(field, part) for field, part in parts if part.filename]
+    if len(named) > 1:
+        return [UploadedFile(part.filename or "", part.stream) for _, part in named]
+    return [UploadedFile(p.filename or "", p.stream) for field, p in named if field == "file"]
