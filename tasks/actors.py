@@ -1,0 +1,79 @@
+"""The task: decode a record, call the use case, tell the broker what became of it.
+
+Runs on dramatiq's worker threads. The exceptions that leave here are the broker's business: a
+failed job's error becomes a dead letter, `PutBack` leaves the record for another try.
+"""
+
+import time
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+
+from resumes.errors import (
+    InvalidRecordError,
+    JobFailedError,
+    StoppedEarlyError,
+    StoreUnavailableError,
+)
+from resumes.job import Claim
+from resumes.parse import ParseOutcome, ParseResume
+from tasks.kafka_broker import KafkaBroker, PutBack
+from tasks.metrics import JOB_SECONDS, JOBS_PROCESSED
+
+log = structlog.get_logger(__name__)
+
+PARSE_RESUME = "parse_resume"
+
+
+def declare_parse_resume(
+    broker: KafkaBroker, queue_name: str, run: Callable[[str, str], None]
+) -> "dramatiq.Actor[..., None]":
+    """Declare the actor on the broker; `run(job_id, user_id)` does the work.
+
+    The web process declares it too, to enqueue; there `run` is never called.
+    """
+
+    def parse_resume(**record: object) -> None:
+        # Records of foreign programs may hold anything; what is no id is refused by the use case.
+        run(str(record.get("job_id", "")), str(record.get("user_id", "")))
+
+    return dramatiq.actor(
+        parse_resume, actor_name=PARSE_RESUME, queue_name=queue_name, broker=broker
+    )
+
+
+class ParseResumeRunner:
+    """Runs the use case for one record, logs and counts each outcome."""
+
+    def __init__(self, parse_resume: ParseResume) -> None:
+        self._parse_resume = parse_resume
+
+    def __call__(self, job_id: str, user_id: str) -> None:
+        """Run the job; raise what the broker must know."""
+        started = time.monotonic()
+        job_log = log.bind(job_id=job_id, user_id=user_id)
+        try:
+            outcome = self._parse_resume.run(job_id)
+        except JobFailedError as error:
+            JOB_SECONDS.observe(time.monotonic() - started)
+            JOBS_PROCESSED.labels("failed", error.code).inc()
+            job_log.warning("job.failed", code=error.code)
+            raise
+        except InvalidRecordError as error:
+            job_log.warning("record.invalid", reason=str(error))
+            raise
+        except (StoreUnavailableError, StoppedEarlyError) as error:
+            job_log.warning("job.put_back", code=error.code)
+            raise PutBack from error
+        if outcome is ParseOutcome.SKIPPED:
+            job_log.info("job.skipped")
+            return
+        JOB_SECONDS.observe(time.monotonic() - started)
+        JOBS_PROCESSED.labels("completed", "").inc()
+        job_log.info("job.completed", ms=round((time.monotonic() - started) * 1000))
+
+
+def log_claim(claim: Claim) -> None:
+    """Log that an attempt has begun."""
+    log.info("job.claimed", job_id=claim.job_id, user_id=claim.user_id, attempt=claim.attempt)

@@ -1,0 +1,60 @@
+"""Build the process's broker: the queue of resumes on its topic, group and partitions."""
+
+from typing import Any
+
+from dramatiq.middleware import Middleware, ShutdownNotifications
+
+from tasks.actors import PARSE_RESUME
+from tasks.kafka_broker import DeadLetterOnFailure, KafkaBroker, QueueOptions
+from tasks.metrics import PrometheusObserver
+
+
+def build_broker(
+    *,
+    topic: str,
+    group_id: str,
+    num_partitions: int,
+    num_workers: int,
+    replication_factor: int,
+    **connection: Any,
+) -> KafkaBroker:
+    """Return a broker that has connected to nothing yet; the queue's name is the topic's.
+
+    `connection`: KafkaBroker's bootstrap_servers, publish_timeout_s and security options.
+    """
+    middleware: list[Middleware] = [
+        # A task that raises becomes a dead letter; without dramatiq's Retries nobody else says so.
+        DeadLetterOnFailure(),
+        # Lets a stopping worker's tasks know.
+        ShutdownNotifications(),
+    ]
+    return KafkaBroker(
+        queues={
+            topic: QueueOptions(
+                topic=topic,
+                group_id=group_id,
+                num_partitions=num_partitions,
+                max_in_flight_per_partition=num_workers,
+                default_actor=PARSE_RESUME,
+                replication_factor=replication_factor,
+            )
+        },
+        middleware=middleware,
+        observer=PrometheusObserver(),
+        **connection,
+    )
+
+
+def kafka_security(
+    *, enable_sasl: bool, enable_tls: bool, mechanism: str, username: str, password: str
+) -> dict[str, Any]:
+    """Return kafka-python's options for SASL and TLS."""
+    protocol = ("SASL_" if enable_sasl else "") + ("SSL" if enable_tls else "PLAINTEXT")
+    if not enable_sasl:
+        return {"security_protocol": protocol}
+    return {
+        "security_protocol": protocol,
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": username,
+        "sasl_plain_password": password,
+    }

@@ -1,0 +1,48 @@
+"""The worker's own HTTP port: /livez, /readyz and /metrics, on a daemon thread."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def start_probe_server(
+    port: int,
+    *,
+    alive: Callable[[], bool],
+    checks: Mapping[str, Callable[[], bool]],
+    exposition: Callable[[], tuple[bytes, str]],
+) -> ThreadingHTTPServer:
+    """Serve the probes; raises OSError when the port is taken. `shutdown()` ends it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer one probe."""
+            if self.path == "/livez":
+                self._json({"alive": alive()}, ok=alive())
+            elif self.path == "/readyz":
+                results = {name: check() for name, check in checks.items()}
+                ready = all(results.values())
+                self._json({"ready": ready, "checks": results}, ok=ready)
+            elif self.path == "/metrics":
+                self._answer(200, *exposition())
+            else:
+                self._json({"code": "not_found"}, status=404)
+
+        def _json(self, body: object, *, ok: bool = False, status: int = 0) -> None:
+            code = status or (200 if ok else 503)
+            self._answer(code, json.dumps(body).encode(), "application/json")
+
+        def _answer(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Probes come every second; they are not worth a line."""
+
+    server = ThreadingHTTPServer(("0.0.0.0", port), Handler)
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+    return server
