@@ -1,0 +1,43 @@
+"""What both composition roots build alike from the settings: the database, the broker."""
+
+from typing import Any
+
+from pymongo.database import Database
+
+from settings import Settings
+from store.connection import connect
+from tasks.broker import build_broker, kafka_security
+from tasks.kafka_broker import KafkaBroker
+
+
+def connect_database(
+    settings: Settings, *, select_timeout_s: float, timeout_s: float
+) -> Database[dict[str, Any]]:
+    """Connect this process; nothing is sent before the first operation."""
+    return connect(
+        settings.database.source.get_secret_value(),
+        settings.database.name,
+        select_timeout_s=select_timeout_s,
+        timeout_s=timeout_s,
+    )
+
+
+def make_broker(settings: Settings) -> KafkaBroker:
+    """Build this process's broker; nothing is connected before the first use."""
+    kafka = settings.kafka
+    return build_broker(
+        topic=kafka.resume_parse_topic,
+        group_id=kafka.consumer_group,
+        num_partitions=kafka.num_partitions,
+        num_workers=kafka.num_workers,
+        replication_factor=kafka.replication_factor,
+        bootstrap_servers=kafka.brokers,
+        publish_timeout_s=kafka.timeout.total_seconds(),
+        **kafka_security(
+            enable_sasl=kafka.enable_sasl,
+            enable_tls=kafka.enable_tls,
+            mechanism=kafka.sasl_mechanism,
+            username=kafka.username,
+            password=kafka.password.get_secret_value(),
+        ),
+    )

@@ -1,0 +1,99 @@
+"""Composition root of the web process: HTTP, pages and /ws on one port.
+
+Imported by gunicorn in each worker, after gevent has patched the standard library and after the
+fork: no client made here is ever shared between processes.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+import realtime
+from composition import connect_database, make_broker
+from observability import configure_logging, exposition
+from resumes.quota import QuotaRule
+from resumes.submit import SubmitResume
+from settings import Settings, load_settings_or_exit
+from store.connection import is_reachable
+from store.reads import MongoJobReader
+from store.uploads import MongoUploadStore
+from store.users import MongoUserStore
+from tasks.actors import declare_parse_resume
+from tasks.queue import ActorParseQueue
+from webapp import create_app
+from webapp.auth import Authenticator, configure_jwt
+
+#: A request must answer 503 quickly when MongoDB is away, yet give 10 MB time to be written.
+_SELECT_TIMEOUT_S = 2.5
+_STORE_TIMEOUT_S = 10
+_READY_TIMEOUT_S = 1
+#: Beyond the publish timeout, an upload that has not been answered is not running any more.
+_ANSWER_MARGIN = timedelta(seconds=15)
+
+
+def build_app(settings: Settings) -> Flask:
+    """Put the web process together."""
+    database = connect_database(
+        settings, select_timeout_s=_SELECT_TIMEOUT_S, timeout_s=_STORE_TIMEOUT_S
+    )
+    broker = make_broker(settings)
+    users = MongoUserStore(database)
+    jobs = MongoJobReader(database, catch_up=settings.realtime.catch_up)
+    authenticate = Authenticator(users, identity_claim=settings.auth.jwt_identity_claim)
+    submit = SubmitResume(
+        uploads=MongoUploadStore(
+            database,
+            storage_kind=settings.storage.kind,
+            answer_timeout=settings.kafka.timeout + _ANSWER_MARGIN,
+        ),
+        queue=ActorParseQueue(
+            declare_parse_resume(broker, settings.kafka.resume_parse_topic, _not_a_worker)
+        ),
+        quota=QuotaRule(settings.limits.uploads_per_day, ZoneInfo(settings.limits.timezone)),
+        max_attempts=settings.jobs.max_attempts,
+        now=lambda: datetime.now(UTC),
+    )
+    app = create_app(
+        authenticate=authenticate,
+        submit=submit,
+        daily_limit=settings.limits.uploads_per_day,
+        jobs=jobs,
+        users=users,
+        checks={
+            "mongodb": lambda: is_reachable(database),
+            "kafka": lambda: broker.is_reachable(_READY_TIMEOUT_S),
+            # Registered below: /ws needs the app first.
+            "change_stream": lambda: app.extensions["realtime"].healthy(),  # noqa: PLW0108
+        },
+        exposition=exposition(settings.app.metrics_dir),
+    )
+    configure_jwt(
+        app,
+        secret=settings.auth.jwt_secret.get_secret_value(),
+        identity_claim=settings.auth.jwt_identity_claim,
+        issuer=settings.auth.jwt_issuer,
+        audience=settings.auth.jwt_audience,
+    )
+    realtime.register(
+        app,
+        authenticate=authenticate,
+        jobs=jobs,
+        events=database["job_events"],
+        tickets=realtime.MongoTicketStore(database["ws_tickets"]),
+        options=realtime.Options(
+            allowed_origins=frozenset(settings.realtime.allowed_origins),
+            max_connections=settings.limits.sockets_per_process,
+            max_connections_per_user=settings.limits.sockets_per_user,
+        ),
+    )
+    return app
+
+
+def _not_a_worker(job_id: str, user_id: str) -> None:
+    raise AssertionError(f"job {job_id} of user {user_id} was run in a web process")
+
+
+_settings = load_settings_or_exit()
+configure_logging(_settings.app.log_level, process="web")
+app = build_app(_settings)
