@@ -257,6 +257,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
         path = Path(os.environ.get("CONFIG_FILE", DEFAULT_CONFIG_PATH))
+        if not path.is_file():
+            raise SettingsError(f"there is no configuration file {path}")
         return _Environment(settings_cls), _ConfigFile(settings_cls, path)
 
     @model_validator(mode="after")
