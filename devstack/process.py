@@ -1,0 +1,105 @@
+"""One child process: its own process group, its output in a log file, never an orphan.
+
+Owned by the thread that started it: on Linux the kernel kills the child when that thread ends
+(PR_SET_PDEATHSIG), which covers `kill -9` of ourselves. Start it from the main thread.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from devstack.errors import DevstackError
+
+_POLL_INTERVAL_S = 0.05
+
+
+def dies_with_parent(argv: Sequence[str], signal_name: str = "KILL") -> list[str]:
+    """Return `argv` wrapped so that the kernel signals it when its parent is gone.
+
+    util-linux's setpriv instead of a `preexec_fn`, which may deadlock in a process with threads.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", signal_name, "--", *argv] if setpriv else list(argv)
+
+
+class Process:
+    """A child to start, watch and stop; `stop` and `kill` may come twice, or before `start`."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._argv = dies_with_parent(argv)
+        self._env = env
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the child, its output appended to the log."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                self._argv,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C at the terminal is ours to hand on, in order
+            )
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, None while it runs or before it was started."""
+        return self._child.poll() if self._child else None
+
+    @property
+    def is_running(self) -> bool:
+        """True from `start` until the child ended."""
+        return self._child is not None and self._child.poll() is None
+
+    def wait_until(self, is_ready: Callable[[], bool], *, within_s: float) -> None:
+        """Poll `is_ready`; raise DevstackError when the child ends first or time is up."""
+        deadline = time.monotonic() + within_s
+        while not is_ready():
+            if not self.is_running:
+                raise DevstackError(
+                    f"{self.name} ended with code {self.returncode}; see {self.log_path}"
+                )
+            if time.monotonic() > deadline:
+                raise DevstackError(
+                    f"{self.name} was not ready within {within_s:.0f} s; see {self.log_path}"
+                )
+            time.sleep(_POLL_INTERVAL_S)
+
+    def stop(self, *, within_s: float = 15) -> None:
+        """Ask the child to end (SIGTERM); kill what is left of its group after `within_s`."""
+        if self._child and self.is_running:
+            self._child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(within_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the child and everything in its process group, at once."""
+        if self._child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        self._child = None
+
+    def log_tail(self, lines: int = 40) -> str:
+        """Return the end of the log, for a failure's message."""
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])

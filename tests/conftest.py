@@ -1,0 +1,52 @@
+"""What every test may ask for: a database and names of its own; and the markers, by folder."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+pytest_plugins = ["tests.services.servers"]
+
+_TESTS = Path(__file__).parent
+_MARKED_FOLDERS = {"integration", "acceptance", "browser", "architecture"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # kafka-python reads its schemas with what 3.11 deprecates (importlib.resources.read_text).
+    config.addinivalue_line(
+        "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        if folder in _MARKED_FOLDERS:
+            item.add_marker(folder)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A start for topic and group names that no other test uses."""
+    return f"t-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def database_name() -> str:
+    """A database name that no other test uses."""
+    return f"t_{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def database(mongo_uri: str, database_name: str) -> "Iterator[Database[dict[str, Any]]]":
+    """An empty database, dropped after the test."""
+    import pymongo
+
+    with pymongo.MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        yield client[database_name]
+        client.drop_database(database_name)
