@@ -4,11 +4,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient, ReturnDocument
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 from pymongo_migrate.mongo_migrate import MongoMigrate
@@ -58,25 +59,22 @@ class Migrations:
 def _lock(database: Database[dict[str, Any]], wait_s: float) -> Iterator[None]:
     """Hold the lock document; two release phases may run at once, and the second then waits."""
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
-    locks = database[_LOCK_COLLECTION]
     _until(lambda: _take(database, owner), wait_s)
     try:
         yield
     finally:
-        locks.delete_one({"_id": "migrations", "owner": owner})
+        database[_LOCK_COLLECTION].delete_one({"_id": "migrations", "owner": owner})
 
 
 def _take(database: Database[dict[str, Any]], owner: str) -> bool:
-    try:
-        database[_LOCK_COLLECTION].find_one_and_update(
-            {"_id": "migrations", "$expr": {"$lte": ["$until", "$$NOW"]}},
-            [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", _LOCK_LEASE_MS]}}}],
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-    except DuplicateKeyError:
-        return False
-    return True
+    locks = database[_LOCK_COLLECTION]
+    with suppress(DuplicateKeyError):
+        locks.insert_one({"_id": "migrations", "until": datetime.fromtimestamp(0, UTC)})
+    taken = locks.update_one(
+        {"_id": "migrations", "$expr": {"$lte": ["$until", "$$NOW"]}},
+        [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", _LOCK_LEASE_MS]}}}],
+    )
+    return taken.matched_count == 1
 
 
 def _until(attempt: Callable[[], bool], wait_s: float) -> None:
