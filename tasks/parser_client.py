@@ -21,6 +21,7 @@ from tenacity import (
     stop_before_delay,
     wait_exponential_jitter,
 )
+from urllib3.exceptions import HTTPError
 
 from resumes.cv import without_surrogates
 from resumes.errors import ParserBadAnswerError, ParserRejectedError, ParserUnavailableError
@@ -104,7 +105,7 @@ class ParserClient:
                     response.headers.get("Retry-After", ""),
                     _read_body(response, deadline),
                 )
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise _TransientError(type(error).__name__) from error
 
     def _session(self) -> requests.Session:
@@ -169,7 +170,7 @@ def _seconds(retry_after: str) -> float | None:
     return float(retry_after) if retry_after.isdecimal() else None
 
 
-_backoff = wait_exponential_jitter(initial=0.2, max=1, jitter=0.2)
+_backoff = wait_exponential_jitter(multiplier=0.2, max=1, jitter=0.2)
 
 
 def _pause_s(state: RetryCallState) -> float:
