@@ -1,0 +1,80 @@
+"""The pages people see: upload (`/`) and a stored resume (`/resumes/<id>`), and their assets.
+
+The server renders the shell in the reader's language; the scripts in `static/js` fetch the data
+with his token, so nothing here reads a database, and every answer may go to anybody. Assets live
+below `/assets/<version>/`, where the version is a hash over all of them: browsers keep them for a
+year, and modules that import each other by relative paths still change together.
+"""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, render_template, request, send_from_directory, url_for
+
+from webapp.i18n import LANGUAGE_COOKIE, LANGUAGES, choose_language, load_catalogs
+
+_STATIC = Path(__file__).parent / "static"
+_YEAR_S = 365 * 24 * 3600
+_VERSION_LENGTH = 12
+
+
+def pages_blueprint() -> Blueprint:
+    """Build the blueprint of the pages; reads the texts and hashes the assets once."""
+    pages = Blueprint("pages", __name__, template_folder="templates")
+    catalogs = load_catalogs()
+    version = assets_version(_STATIC)
+
+    def asset(version_asked: str, filename: str) -> Response:
+        response = send_from_directory(_STATIC, filename)
+        if version_asked == version:
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
+        return response
+
+    def page(template: str, **_in_address: str) -> Response:
+        catalog = catalogs[choose_language(request)]
+        html = render_template(
+            template,
+            t=catalog,
+            language_links=_language_links(),
+            asset=partial(url_for, ".asset", version_asked=version),
+        )
+        return _in_language(Response(html), catalog.language)
+
+    def favicon() -> Response:
+        return send_from_directory(_STATIC, "favicon.svg", max_age=_YEAR_S)
+
+    pages.add_url_rule("/", "upload", partial(page, "upload.html"))
+    pages.add_url_rule("/resumes/<resume_id>", "resume", partial(page, "resume.html"))
+    pages.add_url_rule("/assets/<version_asked>/<path:filename>", "asset", asset)
+    # Browsers ask for it by this name where a page names no icon: the JSON answers.
+    pages.add_url_rule("/favicon.ico", "favicon", favicon)
+    return pages
+
+
+def assets_version(folder: Path) -> str:
+    """Hash the names and contents of every file below `folder`."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:_VERSION_LENGTH]
+
+
+def _language_links() -> dict[str, str]:
+    """Return the present address once per language, everything else in it kept."""
+    query = request.args.to_dict()
+    return {
+        language: f"{request.path}?{urlencode({**query, 'lang': language})}"
+        for language in LANGUAGES
+    }
+
+
+def _in_language(response: Response, language: str) -> Response:
+    response.headers["Content-Language"] = language
+    response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept-Language", "Cookie"))
+    if request.args.get("lang") == language:
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, samesite="Lax")
+    return response

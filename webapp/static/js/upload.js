@@ -1,0 +1,44 @@
+/** One file on its way: checked before sending, then sent with the progress of its bytes. */
+
+import { networkProblem, Problem, token } from "./session.js";
+
+const MAX_BYTES = 10 * 1024 * 1024;
+const PDF_MAGIC = "%PDF-";
+
+/** The code of what is wrong with the file, or null; the server checks again. */
+export async function faultOf(file) {
+  if (file.size === 0) return "file_empty";
+  if (file.size > MAX_BYTES) return "file_too_large";
+  const head = await file.slice(0, PDF_MAGIC.length).text();
+  return head === PDF_MAGIC ? null : "not_a_pdf";
+}
+
+/** A key by which the server knows a second try of the same file (128 random bits). */
+export function newIdempotencyKey() {
+  // Not crypto.randomUUID(): it is missing where the page is served over plain http.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Send the file; `onSent(loaded, total)` counts the bytes that have left. Resolves with the accepted
+ * job, rejects with a Problem. XMLHttpRequest, because fetch() tells nothing of an upload's progress.
+ */
+export function sendFile(file, idempotencyKey, onSent) {
+  const form = new FormData();
+  form.append("file", file);
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", "/api/v1/resumes/upload");
+    xhr.setRequestHeader("Authorization", `Bearer ${token()}`);
+    xhr.setRequestHeader("Idempotency-Key", idempotencyKey);
+    xhr.responseType = "json";
+    xhr.upload.onprogress = ({ loaded, total }) => onSent(loaded, total);
+    xhr.onerror = () => reject(networkProblem());
+    xhr.onload = () => {
+      if (xhr.status === 202) resolve(xhr.response);
+      else reject(new Problem(xhr.status, xhr.response));
+    };
+    xhr.send(form);
+  });
+}
