@@ -1,0 +1,30 @@
+"""dramatiq on Kafka: a broker whose queues are topics, with an acknowledgement for each message.
+
+Generic: it imports nothing of this service and could be lifted out of it. docs/broker.md says what
+it promises and how records look.
+"""
+
+from tasks.kafka_broker.broker import KafkaBroker
+from tasks.kafka_broker.config import QueueOptions
+from tasks.kafka_broker.errors import (
+    DecodeError,
+    DelayNotSupportedError,
+    PutBack,
+    RejectedError,
+    RetriesNotSupportedError,
+)
+from tasks.kafka_broker.middleware import DeadLetterOnFailure
+from tasks.kafka_broker.observer import BrokerObserver, Rebalance
+
+__all__ = [
+    "BrokerObserver",
+    "DeadLetterOnFailure",
+    "DecodeError",
+    "DelayNotSupportedError",
+    "KafkaBroker",
+    "PutBack",
+    "QueueOptions",
+    "Rebalance",
+    "RejectedError",
+    "RetriesNotSupportedError",
+]

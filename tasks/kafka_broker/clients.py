@@ -1,0 +1,134 @@
+"""How kafka-python's clients are made: the one place that knows their settings.
+
+Clients start threads and open sockets, which do not survive a fork, so nothing here is called at
+import; the owners of the clients make them when first needed. A constructor blocks until Kafka
+answered or the given time is over, and then raises dramatiq's ConnectionFailed.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from tasks.kafka_broker.errors import connection_failed
+
+#: Room for any record Kafka took with its own limit of 1 MiB, plus the headers of a dead letter.
+MAX_REQUEST_BYTES = 10 * 1024 * 1024
+
+_COMMON = {
+    # kafka-python waits up to 30 s between attempts; Kafka is back sooner after a restart.
+    "reconnect_backoff_max_ms": 2_000,
+    # How long a partition that was added stays unseen.
+    "metadata_max_age_ms": 30_000,
+}
+_CONSUMER = {
+    # What one `poll` may bring for a partition, and so how far its buffer may overshoot. A larger
+    # record still comes.
+    "max_partition_fetch_bytes": 256 * 1024,
+    # Kafka notices a killed worker within 8 s and its successor goes on within 10. Heartbeats come
+    # from the client's own thread, so a busy worker does not miss them; 6 s is Kafka's least.
+    "session_timeout_ms": 8_000,
+    "heartbeat_interval_ms": 2_000,
+    # A partition that was full is read again only when the fetch under way for its neighbours ends.
+    "fetch_max_wait_ms": 100,
+}
+
+
+class Clients:
+    """Makes producers, consumers and admin clients with the user's connection options."""
+
+    def __init__(self, bootstrap_servers: Sequence[str], options: Mapping[str, Any]) -> None:
+        known = {
+            *KafkaProducer.DEFAULT_CONFIG,
+            *KafkaConsumer.DEFAULT_CONFIG,
+            *KafkaAdminClient.DEFAULT_CONFIG,
+        }
+        if unknown := sorted(set(options) - known):
+            raise TypeError(f"kafka-python has no option {', '.join(unknown)}")
+        self._bootstrap_servers = list(bootstrap_servers)
+        self._options = options
+
+    def producer(self, *, bootstrap_timeout_s: float, publish_timeout_s: float) -> Any:
+        """Make a producer that waits for all replicas and gives a record up when we do."""
+        publish_timeout_ms = int(publish_timeout_s * 1000)
+        return self._make(
+            KafkaProducer,
+            bootstrap_timeout_s,
+            defaults={"linger_ms": 0, "max_request_size": MAX_REQUEST_BYTES},
+            fixed={
+                "acks": "all",
+                "allow_auto_create_topics": False,
+                "delivery_timeout_ms": publish_timeout_ms,
+                "request_timeout_ms": publish_timeout_ms // 2,
+                # `send` blocks this long for metadata; the caller loops until its own deadline.
+                "max_block_ms": min(1000, publish_timeout_ms // 4),
+            },
+        )
+
+    def consumer(self, *, group_id: str, bootstrap_timeout_s: float) -> Any:
+        """Make a consumer that commits only what it is told to."""
+        return self._make(
+            KafkaConsumer,
+            bootstrap_timeout_s,
+            defaults=_CONSUMER,
+            fixed={
+                "group_id": group_id,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "earliest",
+                "allow_auto_create_topics": False,
+                # Take all that was fetched. kafka-python 3.0.12 forgets a partition that is paused
+                # while it is half taken: `Fetcher.fetched_records` brings it back only when another
+                # one is paused the same way.
+                "max_poll_records": sys.maxsize,
+                # Only partitions that move stop during a rebalance. Its listener relies on it: an
+                # eager rebalance of kafka-python gives partitions back at their old position.
+                "partition_assignment_strategy": [CooperativeStickyAssignor],
+            },
+        )
+
+    def admin(self, *, timeout_s: float) -> Any:
+        """Make a client for topics and offsets; the caller closes it."""
+        return self._make(
+            KafkaAdminClient,
+            timeout_s,
+            defaults={},
+            fixed={"request_timeout_ms": max(1, int(timeout_s * 1000))},
+        )
+
+    def _make(
+        self,
+        factory: Any,
+        bootstrap_timeout_s: float,
+        *,
+        defaults: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+    ) -> Any:
+        nets: list[Any] = []
+
+        def net_client(**config: Any) -> Any:
+            nets.append(KafkaNetClient(**config))
+            return nets[-1]
+
+        own = {
+            name: value for name, value in self._options.items() if name in factory.DEFAULT_CONFIG
+        }
+        bootstrap_timeout_ms = max(1, int(bootstrap_timeout_s * 1000))
+        try:
+            return factory(
+                **{"kafka_client": net_client, **_COMMON, **defaults, **own, **fixed},
+                bootstrap_servers=self._bootstrap_servers,
+                bootstrap_timeout_ms=bootstrap_timeout_ms,
+            )
+        except KafkaError as error:
+            for net in nets:
+                # The constructor leaves its thread and sockets behind: one more at each attempt.
+                net.close()
+            raise connection_failed(f"Kafka at {self._servers} is not reachable", error) from error
+
+    @property
+    def _servers(self) -> str:
+        return ",".join(self._bootstrap_servers)

@@ -1,0 +1,135 @@
+"""What dramatiq's consumer thread iterates over: one queue's messages, ready to be run.
+
+`__next__` belongs to that thread; `ack` and `nack` come from workers and touch nothing of Kafka's
+consumer: they mark an offset, and the `Poller` commits. A record that cannot be decoded never
+reaches dramatiq, which would read it again forever.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+
+from dramatiq import Consumer, MessageProxy
+from dramatiq.errors import BrokerConnectionError
+
+from tasks.kafka_broker import codec
+from tasks.kafka_broker.assignment import Delivery
+from tasks.kafka_broker.config import QueueConfig
+from tasks.kafka_broker.dead_letters import DeadLetters
+from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
+from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.message import KafkaMessage
+from tasks.kafka_broker.observer import BrokerObserver
+from tasks.kafka_broker.poller import Poller
+
+log = logging.getLogger(__name__)
+
+
+class KafkaQueueConsumer(Consumer):
+    """The messages of one queue."""
+
+    def __init__(
+        self,
+        queue: QueueConfig,
+        inbox: Inbox,
+        poller: Poller,
+        dead_letters: DeadLetters,
+        *,
+        timeout_s: float,
+        observer: BrokerObserver,
+    ) -> None:
+        self._queue = queue
+        self._inbox = inbox
+        self._poller = poller
+        self._dead_letters = dead_letters
+        self._timeout_s = timeout_s
+        self._observer = observer
+
+    def __next__(self) -> KafkaMessage | None:
+        """Return a message, or None when none may go within the timeout; never raise for a record.
+
+        Raise ConnectionClosed when reading from Kafka ended: dramatiq then makes a new consumer.
+        """
+        delivery = self._inbox.take(self._timeout_s)
+        if self._poller.error is not None:
+            raise connection_closed(f"reading from {self._queue.topic}", self._poller.error)
+        return self._open(delivery) if delivery is not None else None
+
+    # dramatiq gives back what `__next__` returned, and nothing else.
+    def ack(self, message: KafkaMessage) -> None:  # type: ignore[override]
+        """Mark the record done, unless its task put it back."""
+        if message.is_put_back:
+            message.release()
+            self._observer.on_put_back(message.record.topic, message.record.partition)
+        else:
+            self._finish(message)
+
+    def nack(self, message: KafkaMessage) -> None:  # type: ignore[override]
+        """Write the record to the dead-letter topic, and only then mark it done.
+
+        Raise ConnectionClosed when that failed: dramatiq tries again until it succeeds.
+        """
+        # Of a record that went to another owner he decides: he has it again.
+        if message.is_owned:
+            retries = message.options.get("retries")
+            self._dead_letters.write(
+                message.record,
+                message.error or RejectedError("a middleware rejected the message"),
+                message_id=message.message_id,
+                attempts=retries + 1 if isinstance(retries, int) else None,
+            )
+        self._finish(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Do nothing: what is not committed is read again by the partition's next owner."""
+
+    def close(self) -> None:
+        """Commit what is done and leave the group."""
+        self._poller.close()
+
+    def stop_handing_out(self) -> None:
+        """Hand out nothing more; what runs may finish, and the group is not left yet."""
+        self._inbox.stop()
+
+    def discard_waiting(self) -> int:
+        """Drop what was read and not handed out yet."""
+        return self._inbox.discard_waiting()
+
+    @property
+    def is_member(self) -> bool:
+        """True while it has its place in the group, with or without partitions."""
+        return self._poller.is_member and self._poller.error is None
+
+    @property
+    def seconds_since_poll(self) -> float:
+        """How long ago Kafka was last asked for records."""
+        return time.monotonic() - self._poller.polled_at
+
+    def _open(self, delivery: Delivery) -> KafkaMessage | None:
+        record = delivery.record
+        self._observer.on_delivered(record.topic, record.partition)
+        try:
+            message = codec.decode(
+                record,
+                queue_name=self._queue.name,
+                default_actor=self._queue.options.default_actor,
+            )
+        except DecodeError as error:
+            self._reject(delivery, error)
+            return None
+        return KafkaMessage(message, delivery, self._inbox)
+
+    def _reject(self, delivery: Delivery, error: DecodeError) -> None:
+        record = delivery.record
+        try:
+            self._dead_letters.write(record, error, message_id=codec.record_id(record))
+        except BrokerConnectionError as broken:
+            log.warning("A dead letter could not be written and will be tried again: %s", broken)
+            self._inbox.put_back(delivery)
+        else:
+            self._inbox.finish(delivery)
+
+    def _finish(self, message: KafkaMessage) -> None:
+        if message.finish():
+            record, duration_s = message.record, time.monotonic() - message.taken_at
+            self._observer.on_finished(record.topic, record.partition, duration_s)

@@ -1,0 +1,116 @@
+"""What a record becomes when it is given up: its bytes untouched, the reason in its headers.
+
+The headers are Spring Kafka's (numbers big-endian, as Spring writes them), so that its tools read
+our dead letters, and three of ours. Of a record that dies again after a replay the first origin is
+kept and the reason is replaced.
+"""
+
+import logging
+import re
+from datetime import UTC, datetime
+
+from tasks.kafka_broker import codec
+from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
+from tasks.kafka_broker.config import QueueConfig
+from tasks.kafka_broker.observer import BrokerObserver
+from tasks.kafka_broker.producer import Publisher
+
+log = logging.getLogger(__name__)
+
+ORIGINAL_TOPIC = "kafka_dlt-original-topic"
+ORIGINAL_PARTITION = "kafka_dlt-original-partition"  # 4 bytes
+ORIGINAL_OFFSET = "kafka_dlt-original-offset"  # 8 bytes
+ORIGINAL_TIMESTAMP = "kafka_dlt-original-timestamp"  # 8 bytes, milliseconds since 1970
+ORIGINAL_CONSUMER_GROUP = "kafka_dlt-original-consumer-group"
+EXCEPTION_FQCN = "kafka_dlt-exception-fqcn"
+EXCEPTION_MESSAGE = "kafka_dlt-exception-message"
+FAILED_AT = "dramatiq-failed-at"  # ISO 8601, UTC
+ATTEMPTS = "dramatiq-attempts"
+
+#: The reason is for a list on a screen. Headers count towards the size of a record.
+_MAX_MESSAGE_CHARS = 500
+
+_REASON_HEADERS = {EXCEPTION_FQCN, EXCEPTION_MESSAGE, FAILED_AT, ATTEMPTS, codec.MESSAGE_ID}
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class DeadLetters:
+    """Writes the dead letters of one queue."""
+
+    def __init__(self, queue: QueueConfig, publisher: Publisher, observer: BrokerObserver) -> None:
+        self._queue = queue
+        self._publisher = publisher
+        self._observer = observer
+
+    def write(
+        self,
+        record: IncomingRecord,
+        error: BaseException,
+        *,
+        message_id: str,
+        attempts: int | None = None,
+    ) -> None:
+        """Return once the dead letter is safe; raise dramatiq's ConnectionClosed if it is not."""
+        letter = dead_letter(
+            record,
+            error,
+            queue=self._queue,
+            message_id=message_id,
+            attempts=attempts,
+            failed_at=datetime.now(UTC),
+        )
+        self._publisher.publish(letter)
+        log.warning("Dead letter %s: %s", message_id, readable_reason(error))
+        self._observer.on_dead_letter(record.topic, record.partition, type(error).__name__)
+
+
+def dead_letter(
+    record: IncomingRecord,
+    error: BaseException,
+    *,
+    queue: QueueConfig,
+    message_id: str,
+    attempts: int | None,
+    failed_at: datetime,
+) -> OutgoingRecord:
+    """Turn `record` into the dead letter that says why."""
+    kept = [(name, value or b"") for name, value in record.headers if name not in _REASON_HEADERS]
+    names = {name for name, _ in kept}
+    origin = [header for header in _origin(record, queue.group_id) if header[0] not in names]
+    return OutgoingRecord(
+        topic=queue.dead_letter_topic,
+        key=record.key,
+        # kafka-python sends no record without key and value, although Kafka itself would.
+        value=b"" if record.key is None and record.value is None else record.value,
+        headers=kept + origin + _reason(message_id, attempts, error, failed_at),
+    )
+
+
+def _origin(record: IncomingRecord, group_id: str) -> Headers:
+    return [
+        (ORIGINAL_TOPIC, record.topic.encode()),
+        (ORIGINAL_PARTITION, record.partition.to_bytes(4, "big")),
+        (ORIGINAL_OFFSET, record.offset.to_bytes(8, "big")),
+        (ORIGINAL_TIMESTAMP, record.timestamp.to_bytes(8, "big", signed=True)),
+        (ORIGINAL_CONSUMER_GROUP, group_id.encode()),
+    ]
+
+
+def _reason(
+    message_id: str, attempts: int | None, error: BaseException, failed_at: datetime
+) -> Headers:
+    headers = [
+        (EXCEPTION_FQCN, f"{type(error).__module__}.{type(error).__qualname__}".encode()),
+        (EXCEPTION_MESSAGE, readable_reason(error).encode(errors="replace")),
+        (FAILED_AT, failed_at.isoformat().encode()),
+        (codec.MESSAGE_ID, message_id.encode(errors="replace")),
+    ]
+    if attempts is not None:
+        headers.append((ATTEMPTS, str(attempts).encode()))
+    return headers
+
+
+def readable_reason(error: BaseException) -> str:
+    """Say in one short line what went wrong, without the passwords that addresses carry."""
+    line = " ".join(str(error).split())
+    return _CREDENTIALS.sub("***@", line)[:_MAX_MESSAGE_CHARS]

@@ -1,0 +1,64 @@
+"""A message with the record it came from: what dramatiq's workers hold in their hands.
+
+It carries its own `Inbox` and assignment, so that an acknowledgement needs no look-up and cannot
+reach the wrong one, whichever consumer of the queue it is given to. Used by one worker at a time.
+"""
+
+from typing import Any
+
+from dramatiq import Message, MessageProxy
+
+from tasks.kafka_broker.assignment import Delivery
+from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.inbox import Inbox
+
+
+class KafkaMessage(MessageProxy):
+    """A dramatiq message that knows its place on Kafka."""
+
+    def __init__(self, message: Message[Any], delivery: Delivery, inbox: Inbox) -> None:
+        super().__init__(message)
+        self._delivery = delivery
+        self._inbox = inbox
+        self._is_put_back = False
+
+    @property
+    def record(self) -> IncomingRecord:
+        """The record as it was read."""
+        return self._delivery.record
+
+    @property
+    def taken_at(self) -> float:
+        """When the record was handed out (monotonic seconds)."""
+        return self._delivery.taken_at
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the task raised, while the message is being ended."""
+        return self._exception
+
+    @property
+    def is_put_back(self) -> bool:
+        """True when the message is to end neither as done nor as failed."""
+        return self._is_put_back
+
+    @property
+    def is_owned(self) -> bool:
+        """True while this process owns the record's partition and its end still counts."""
+        return not self._delivery.assignment.is_fenced
+
+    def put_back(self) -> None:
+        """Make the coming `ack` leave the record unfinished, to be handed out again."""
+        self._is_put_back = True
+
+    def begin(self) -> bool:
+        """Claim the right to run; False when the record is another owner's by now."""
+        return self._inbox.begin(self._delivery)
+
+    def finish(self) -> bool:
+        """Mark the record done; False when that no longer matters."""
+        return self._inbox.finish(self._delivery)
+
+    def release(self) -> None:
+        """Leave the record unfinished."""
+        self._inbox.put_back(self._delivery)

@@ -1,0 +1,312 @@
+"""Where the poller, dramatiq's consumer thread and the workers meet, without any of them."""
+
+import threading
+import time
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from kafka.structs import TopicPartition
+
+from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN, Delivery
+from tasks.kafka_broker.inbox import Inbox
+from tests.unit.tasks.kafka_broker.records import make_record
+
+P0 = TopicPartition("tasks", 0)
+P1 = TopicPartition("tasks", 1)
+
+
+def _inbox(
+    *, max_in_flight: int = 100, per_partition: int | None = None, delay_s: float = 0
+) -> Inbox:
+    inbox = Inbox(
+        max_in_flight=max_in_flight,
+        max_in_flight_per_partition=per_partition,
+        put_back_delay_s=delay_s,
+    )
+    inbox.assign([P0, P1])
+    return inbox
+
+
+def _fill(inbox: Inbox, partition: TopicPartition, count: int, *, start: int = 0) -> None:
+    records = [
+        make_record(offset=offset, partition=partition.partition)
+        for offset in range(start, start + count)
+    ]
+    inbox.add(partition, records)
+
+
+def _take_all(inbox: Inbox) -> list[Delivery]:
+    deliveries = []
+    while (delivery := inbox.take(0)) is not None:
+        deliveries.append(delivery)
+    return deliveries
+
+
+def _places(deliveries: list[Delivery]) -> list[tuple[int, int]]:
+    return [(delivery.record.partition, delivery.record.offset) for delivery in deliveries]
+
+
+def test_partitions_take_turns() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 2)
+    _fill(inbox, P1, 2)
+    assert _places(_take_all(inbox)) == [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+def test_no_more_of_a_partition_goes_out_than_its_limit() -> None:
+    inbox = _inbox(per_partition=2)
+    _fill(inbox, P0, 5)
+    _fill(inbox, P1, 1)
+    taken = _take_all(inbox)
+    assert sorted(_places(taken)) == [(0, 0), (0, 1), (1, 0)]
+    inbox.finish(taken[0])
+    assert _places(_take_all(inbox)) == [(0, 2)]
+
+
+def test_no_more_goes_out_than_the_workers_prefetch() -> None:
+    inbox = _inbox(max_in_flight=3)
+    _fill(inbox, P0, 5)
+    _fill(inbox, P1, 5)
+    assert len(_take_all(inbox)) == 3
+
+
+def test_finishing_wakes_a_waiting_take() -> None:
+    inbox = _inbox(per_partition=1)
+    _fill(inbox, P0, 2)
+    first = inbox.take(0)
+    assert first is not None
+    taken: list[Delivery | None] = []
+    thread = threading.Thread(target=lambda: taken.append(inbox.take(30)))
+    thread.start()
+    inbox.finish(first)
+    thread.join(10)
+    assert [delivery and delivery.record.offset for delivery in taken] == [1]
+
+
+def test_a_record_that_was_put_back_goes_out_again_and_holds_its_place() -> None:
+    inbox = _inbox(per_partition=1)
+    _fill(inbox, P0, 2)
+    (first,) = _take_all(inbox)
+    assert inbox.begin(first)
+    inbox.put_back(first)
+    again = inbox.take(1)
+    assert again is not None
+    assert again.record.offset == 0
+    assert inbox.take(0) is None
+    assert inbox.next_offset(P0) == 0
+
+
+def test_a_record_that_was_put_back_waits_for_its_delay() -> None:
+    inbox = _inbox(delay_s=3600)
+    _fill(inbox, P0, 1)
+    (first,) = _take_all(inbox)
+    inbox.put_back(first)
+    assert inbox.take(0.01) is None
+    assert not inbox.is_idle()
+
+
+def test_a_revoked_partition_hands_out_nothing_but_its_running_tasks_still_count() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 3)
+    running = inbox.take(0)
+    waiting = inbox.take(0)
+    assert running is not None
+    assert waiting is not None
+    assert inbox.begin(running)
+    inbox.deactivate([P0])
+    assert inbox.take(0) is None
+    assert not inbox.begin(waiting)
+    assert inbox.running([P0]) == 1
+    assert inbox.finish(running)
+    assert inbox.running([P0]) == 0
+    assert inbox.committable() == {P0: 1}
+
+
+def test_a_late_acknowledgement_of_a_fenced_partition_changes_nothing() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 1)
+    (late,) = _take_all(inbox)
+    inbox.fence([P0])
+    assert not inbox.finish(late)
+    inbox.assign([P0])
+    _fill(inbox, P0, 1)
+    assert not inbox.finish(late)
+    assert inbox.next_offset(P0) == 0
+
+
+def test_a_log_that_starts_anew_is_read_and_not_taken_for_a_repetition() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 1, start=500)
+    (old,) = _take_all(inbox)
+    _fill(inbox, P0, 1, start=0)
+    assert _places(_take_all(inbox)) == [(0, 0)]
+    assert not inbox.finish(old)
+
+
+def test_a_stopping_worker_gets_nothing_and_begins_nothing() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 2)
+    (first, _) = _take_all(inbox)
+    _fill(inbox, P0, 1, start=2)
+    inbox.stop()
+    assert inbox.take(0) is None
+    assert not inbox.begin(first)
+
+
+def test_stopping_does_not_wait_for_the_timeout_of_take() -> None:
+    inbox = _inbox()
+    thread = threading.Thread(target=inbox.take, args=[60])
+    thread.start()
+    inbox.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_full_partition_pauses_until_half_of_it_is_gone() -> None:
+    inbox = _inbox(max_in_flight=10_000)
+    _fill(inbox, P0, BUFFER_RECORDS)
+    assert inbox.full_partitions() == {P0}
+    for _ in range(BUFFER_RECORDS // 2):
+        inbox.take(0)
+    assert inbox.full_partitions() == {P0}
+    inbox.take(0)
+    assert inbox.full_partitions() == set()
+
+
+def test_one_slow_task_pauses_its_partition_when_the_others_run_far_ahead() -> None:
+    inbox = _inbox(max_in_flight=10_000)
+    _fill(inbox, P0, 1)
+    (slow,) = _take_all(inbox)
+    inbox.advance(P0, MAX_SPAN)
+    assert inbox.full_partitions() == {P0}
+    inbox.finish(slow)
+    assert inbox.full_partitions() == set()
+
+
+def test_only_positions_that_moved_are_committed() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 2)
+    assert inbox.committable() == {P0: 0}
+    inbox.note_committed({P0: 0})
+    assert inbox.committable() == {}
+    for delivery in _take_all(inbox):
+        inbox.finish(delivery)
+    assert inbox.committable() == {P0: 2}
+
+
+def test_what_waits_can_be_dropped_and_what_is_out_stays() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 3)
+    first = inbox.take(0)
+    assert first is not None
+    assert inbox.discard_waiting() == 2
+    assert inbox.take(0) is None
+    assert inbox.next_offset(P0) == 0
+    inbox.finish(first)
+    assert inbox.next_offset(P0) == 3
+
+
+class OnePartition(RuleBasedStateMachine):
+    """One partition, read, run, put back, revoked and given back in any order.
+
+    Whatever happens, what a restart would read again holds every record that is not done, and
+    nothing is out twice under one assignment.
+    """
+
+    @initialize(per_partition=st.none() | st.integers(1, 3))
+    def begin_to_own(self, per_partition: int | None) -> None:
+        self.inbox = Inbox(
+            max_in_flight=4, max_in_flight_per_partition=per_partition, put_back_delay_s=0
+        )
+        self.end = 0
+        self.committed = 0
+        self.done: set[int] = set()
+        self.out: list[Delivery] = []
+        self.late: list[Delivery] = []
+        self.assign()
+
+    def assign(self) -> None:
+        self.inbox.assign([P0])
+        self.position = self.committed
+
+    @rule(count=st.integers(1, 5))
+    def read(self, count: int) -> None:
+        _fill(self.inbox, P0, count, start=self.position)
+        self.position += count
+        self.end = max(self.end, self.position)
+
+    @rule()
+    def take(self) -> None:
+        delivery = self.inbox.take(0)
+        if delivery is not None:
+            assert delivery.record.offset not in [out.record.offset for out in self.out]
+            assert self.inbox.begin(delivery)
+            self.out.append(delivery)
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        delivery = data.draw(st.sampled_from(self.out))
+        self.out.remove(delivery)
+        assert self.inbox.finish(delivery)
+        self.done.add(delivery.record.offset)
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        delivery = data.draw(st.sampled_from(self.out))
+        self.out.remove(delivery)
+        self.inbox.put_back(delivery)
+
+    @rule()
+    def commit(self) -> None:
+        offsets = self.inbox.committable()
+        self.inbox.note_committed(offsets)
+        self.committed = offsets.get(P0, self.committed)
+
+    @rule(is_drained=st.booleans())
+    def revoke(self, is_drained: bool) -> None:
+        self.inbox.deactivate([P0])
+        while is_drained and self.out:
+            delivery = self.out.pop()
+            assert self.inbox.finish(delivery)
+            self.done.add(delivery.record.offset)
+        self.commit()
+        self.inbox.fence([P0])
+        self.late += self.out
+        self.out.clear()
+        self.assign()
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def finish_late(self) -> None:
+        delivery = self.late.pop()
+        assert not self.inbox.finish(delivery)
+
+    @invariant()
+    def nothing_unfinished_is_lost(self) -> None:
+        for next_offset in (self.committed, self.inbox.next_offset(P0)):
+            if next_offset is not None:
+                assert set(range(min(next_offset, self.end))) <= self.done
+
+    def teardown(self) -> None:
+        deadline = time.monotonic() + 5
+        while (self.out or not self.inbox.is_idle()) and time.monotonic() < deadline:
+            self.take()
+            while self.out:
+                delivery = self.out.pop()
+                self.inbox.finish(delivery)
+                self.done.add(delivery.record.offset)
+        assert self.inbox.is_idle()
+        assert self.inbox.next_offset(P0) in (None, self.position)
+
+
+TestOnePartition = OnePartition.TestCase
+TestOnePartition.settings = settings(deadline=None, stateful_step_count=40, max_examples=60)
