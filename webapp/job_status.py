@@ -42,14 +42,7 @@ def job_status_blueprint(
         job = jobs.get(values[0], identity.user_id)
         if job is None:
             raise NotFound("There is no such job.")
-        response = jsonify(_body(job))
-        response.set_etag(f"{job.status}-{job.attempt}-{job.rev}")
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization"
-        if not job.status.is_terminal:
-            response.headers["Retry-After"] = "2"
-        response.make_conditional(request)
-        return response
+        return _job_response(job)
 
     @blueprint.get("/api/v1/resumes/<resume_id>")
     def stored_resume(resume_id: str) -> Response:
@@ -57,18 +50,29 @@ def job_status_blueprint(
         resume = resumes.resume(identity.user_id, resume_id) if is_object_id(resume_id) else None
         if resume is None:
             raise NotFound("There is no such resume.")
-        response = jsonify(
-            success=True,
-            resume={
-                **resume,
-                "_id": str(resume["_id"]),
-                "created_at": _iso(resume.get("created_at")),
-            },
-        )
-        response.headers["Cache-Control"] = "private, no-cache"
-        return response
+        return _resume_response(resume)
 
     return blueprint
+
+
+def _job_response(job: Job) -> Response:
+    response = jsonify(_body(job))
+    response.set_etag(f"{job.status}-{job.attempt}-{job.rev}")
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    if not job.status.is_terminal:
+        response.headers["Retry-After"] = "2"
+    response.make_conditional(request)
+    return response
+
+
+def _resume_response(resume: dict[str, Any]) -> Response:
+    created_at = _iso(resume.get("created_at"))
+    shown = {**resume, "_id": str(resume["_id"]), "created_at": created_at}
+    response = jsonify(success=True, resume=shown)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    return response
 
 
 def _body(job: Job) -> dict[str, Any]:
