@@ -28,19 +28,18 @@ PARSE_RESUME = "parse_resume"
 
 def declare_parse_resume(
     broker: KafkaBroker, queue_name: str, run: Callable[[str, str], None]
-) -> "dramatiq.Actor[..., None]":
+) -> dramatiq.Actor[..., None]:
     """Declare the actor on the broker; `run(job_id, user_id)` does the work.
 
     The web process declares it too, to enqueue; there `run` is never called.
     """
 
+    @dramatiq.actor(actor_name=PARSE_RESUME, queue_name=queue_name, broker=broker)
     def parse_resume(**record: object) -> None:
         # Records of foreign programs may hold anything; what is no id is refused by the use case.
         run(str(record.get("job_id", "")), str(record.get("user_id", "")))
 
-    return dramatiq.actor(
-        parse_resume, actor_name=PARSE_RESUME, queue_name=queue_name, broker=broker
-    )
+    return parse_resume
 
 
 class ParseResumeRunner:

@@ -10,7 +10,7 @@ from resumes.job import Job
 class ActorParseQueue:
     """One per web process; safe for concurrent calls."""
 
-    def __init__(self, actor: "dramatiq.Actor[..., None]") -> None:
+    def __init__(self, actor: dramatiq.Actor[..., None]) -> None:
         self._actor = actor
 
     def publish(self, job: Job, traceparent: str) -> None:
