@@ -8,7 +8,7 @@ export function t(key, values = {}) {
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** What a problem is called and what to do next; the server's own message where its code is new to us. */
+/** A problem's name and what to do next; the server's message where its code is new to us. */
 export function explain({ code, message }) {
   if (!(`problem.${code}.title` in texts)) {
     return { title: t("problem.unknown.title"), next: message || t("problem.unknown.next") };

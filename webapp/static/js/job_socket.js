@@ -2,8 +2,8 @@
  * Follow one job until it ends: a WebSocket for speed, polling for certainty.
  *
  * The socket comes back by itself (backoff with jitter; at once when the network or the reader
- * returns). After some failures in a row we poll as well, and a socket that has been silent for long is
- * doubted with one poll. Whoever calls hears of each status at least once and of the end exactly once.
+ * returns). After some failures in a row we poll as well, and a socket silent for long is
+ * doubted with one poll. The caller hears of each status at least once, of the end exactly once.
  */
 
 import { Problem, request } from "./session.js";
@@ -28,7 +28,7 @@ export class JobWatch {
   #lastEventId = "";
   #heardAtMs = 0;
 
-  /** `onJob(job)`, `onLink("connecting" | "live" | "reconnecting" | "polling")`, `onProblem(problem)`. */
+  /** `onLink` hears "connecting", "live", "reconnecting" or "polling". */
   constructor(jobId, { onJob, onLink, onProblem }) {
     Object.assign(this, { jobId, onJob, onLink, onProblem });
   }

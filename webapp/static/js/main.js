@@ -2,8 +2,8 @@
  * The upload page: what is happening now, drawn onto the server's HTML.
  *
  * choose a file -> send it (upload.js) -> follow its job (job_socket.js) -> show the resume
- * (resume_view.js) or what to do next. The job's id is kept in the address and in sessionStorage, so
- * that a reload finds it again; everything else is asked of the service anew.
+ * (resume_view.js) or what to do next. The job's id is kept in the address and in sessionStorage,
+ * so that a reload finds it again; everything else is asked of the service anew.
  */
 
 import { explain, formatSize, t } from "./i18n.js";

@@ -1,34 +1,36 @@
 /** A resume laid out to read: the page's template filled with text, never with markup. */
 
-const LIST_FIELDS = ["skills", "education", "experience", "certifications", "languages"];
+const SECTIONS = ["summary", "skills", "education", "experience", "certifications", "languages"];
 
 /**
  * Return a new element that shows `record`: the parser's `cv_data`, or the stored `resume_detail`,
- * whose skills are called `skill` and whose education and experience are one object each.
+ * whose skills are called `skill` and whose education and experience are one object each. Neither
+ * is trusted to keep to its types.
  */
 export function renderResume(record) {
-  const shown = { ...record, skills: record.skills ?? record.skill };
-  for (const field of LIST_FIELDS) shown[field] = [shown[field] ?? []].flat();
+  const shown = { ...record };
+  shown.skills ??= shown.skill;
   const copy = document.getElementById("resume-template").content.cloneNode(true);
-  copy.querySelector("[data-bare]").hidden = [...LIST_FIELDS, "summary"].some((field) => !isEmpty(shown[field]));
+  copy.querySelector("[data-bare]").hidden = SECTIONS.some((name) => !isEmpty(shown[name]));
   return fill(copy, shown);
 }
 
 function fill(copy, record) {
   for (const node of copy.querySelectorAll("[data-field]")) {
     const value = record[node.dataset.field] || node.dataset.otherwise;
+    const template = node.querySelector("template");
     if (isEmpty(value)) node.remove();
-    else if (Array.isArray(value)) repeat(node.querySelector("template"), value);
+    else if (template) repeat(template, [value].flat());
     else show(node, String(value));
   }
   return copy;
 }
 
 function repeat(template, values) {
-  const items = values
-    .filter((value) => !isEmpty(value))
-    .map((value) => fill(template.content.cloneNode(true), typeof value === "object" ? value : { value }));
-  template.replaceWith(...items);
+  for (const value of values.filter((value) => !isEmpty(value))) {
+    const record = typeof value === "object" ? value : { value };
+    template.before(fill(template.content.cloneNode(true), record));
+  }
 }
 
 function show(node, text) {

@@ -1,6 +1,7 @@
 /** Who is here: the bearer token, the requests made with it, and the page's signed-out state. */
 
 const TOKEN_KEY = "jwt_token";
+const TIMEOUT_MS = 15_000;
 export const JOB_KEY = "job_id";
 
 /** What the service answered instead of success; `code` as in its problem+json, or "network". */
@@ -13,7 +14,7 @@ export class Problem extends Error {
 
 export const networkProblem = () => new Problem(0, { code: "network" });
 
-/** The token, or null without one or when it has expired; whether it is genuine the server judges. */
+/** The token; null without one or when it has expired. Whether it is genuine, the server judges. */
 export function token() {
   const stored = localStorage.getItem(TOKEN_KEY);
   try {
@@ -27,9 +28,10 @@ export function token() {
 /** Ask the service with our token; the JSON of its answer, or a Problem thrown. */
 export async function request(path, options = {}) {
   const headers = { Authorization: `Bearer ${token()}` };
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   try {
-    response = await fetch(path, { ...options, headers });
+    response = await fetch(path, { ...options, headers, signal });
   } catch {
     throw networkProblem();
   }
@@ -47,7 +49,7 @@ function signIn(newToken) {
   sessionStorage.removeItem(JOB_KEY); // it may be another person's
 }
 
-/** A sign-in link is /#token=...: keep the token, and take it out of the address and the history. */
+/** A sign-in link is /#token=...: keep the token, take it out of the address and the history. */
 function takeTokenFromAddress() {
   const fromLink = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!fromLink) return false;

@@ -21,8 +21,8 @@ export function newIdempotencyKey() {
 }
 
 /**
- * Send the file; `onSent(loaded, total)` counts the bytes that have left. Resolves with the accepted
- * job, rejects with a Problem. XMLHttpRequest, because fetch() tells nothing of an upload's progress.
+ * Send the file; `onSent(loaded, total)` counts the bytes that have left. Resolves with the
+ * accepted job, rejects with a Problem. Not fetch(): it tells nothing of an upload's progress.
  */
 export function sendFile(file, idempotencyKey, onSent) {
   const form = new FormData();
