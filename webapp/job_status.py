@@ -1,5 +1,6 @@
 """GET /api/v1/resumes/job-status: the polling fallback; GET /api/v1/resumes/<id>: the resume."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -68,8 +69,13 @@ def _job_response(job: Job) -> Response:
 
 def _resume_response(resume: dict[str, Any]) -> Response:
     created_at = _iso(resume.get("created_at"))
-    shown = {**resume, "_id": str(resume["_id"]), "created_at": created_at}
-    response = jsonify(success=True, resume=shown)
+    # Other services write resumes too: whatever JSON can't hold (ids, dates) is shown as text.
+    body = json.dumps(
+        {"success": True, "resume": {**resume, "created_at": created_at}},
+        default=str,
+        ensure_ascii=False,
+    )
+    response = Response(body, mimetype="application/json")
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Authorization"
     return response
