@@ -1,7 +1,6 @@
 """One real Kafka broker in KRaft mode, on the loopback, for development and tests.
 
-Owned by the thread that starts it. Data survives `stop` and `kill` in `data_dir`; a second `start`
-on the same object, or on the same directory, goes on with it.
+One node is broker and controller; topics, offsets and the cluster's own metadata are in `data_dir`.
 """
 
 import contextlib
@@ -11,69 +10,49 @@ from pathlib import Path
 from devstack import java, kafka_jars, ports
 from devstack.errors import DevstackError
 from devstack.process import Process
+from devstack.server import READY_WITHIN_S, Server
 
-_HERE = Path(__file__).parent
-_READY_WITHIN_S = 60
+_LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _CLUSTER_ID = "cmVzdW1lLXNlcnZpY2UtMQ"  # 16 bytes in base64: any will do, but it is in the data
 # A small heap, and flags that trade peak speed for a quick start.
 _JVM_FLAGS = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
 
 
-class Kafka:
+class Kafka(Server):
     """A broker and controller in one JVM."""
 
-    def __init__(self, data_dir: Path, port: int) -> None:
-        self.port = port
-        self.log_path = data_dir / "kafka.log"
-        self._logs_dir = data_dir / "logs"
-        self._config_path = data_dir / "server.properties"
-        self._process: Process | None = None
+    name = "Kafka"
+    port_setting = "KAFKA_PORT"
 
     @property
     def bootstrap(self) -> str:
         """The address for clients, host:port."""
-        return f"{ports.LOOPBACK}:{self.port}"
+        return self.address
 
-    def start(self) -> None:
-        """Start the broker and return when it answers; raise DevstackError when it can't."""
-        command = [
+    def _command(self) -> list[str]:
+        java_command = [
             str(java.find_or_install()),
             *_JVM_FLAGS,
-            f"-Dlog4j2.configurationFile={_HERE / 'log4j2.properties'}",
+            f"-Dlog4j2.configurationFile={_LOG_CONFIG}",
             *("-cp", kafka_jars.classpath()),
         ]
-        self._config_path.parent.mkdir(parents=True, exist_ok=True)
-        self._config_path.write_text(self._server_properties())
+        config_path = self.data_dir / "server.properties"
+        config_path.write_text(self._properties())
         if not (self._logs_dir / "meta.properties").exists():
-            self._format(command)
-        self._process = Process(
-            "Kafka", [*command, "kafka.Kafka", str(self._config_path)], log_path=self.log_path
-        )
-        try:
-            self._process.start()
-            self._process.wait_until(self._answers, within_s=_READY_WITHIN_S)
-        except BaseException:
-            self.kill()
-            raise
+            self._format(java_command, config_path)
+        return [*java_command, "kafka.Kafka", str(config_path)]
 
-    def stop(self) -> None:
-        """Stop the broker in order (SIGTERM, bounded); harmless when it does not run."""
-        if self._process:
-            self._process.stop()
+    def _wait_until_ready(self, process: Process) -> None:
+        process.wait_until(self._answers, within_s=READY_WITHIN_S)
 
-    def kill(self) -> None:
-        """Kill the broker at once, as a crash would."""
-        if self._process:
-            self._process.kill()
+    @property
+    def _logs_dir(self) -> Path:
+        return self.data_dir / "logs"
 
-    def log_tail(self) -> str:
-        """Return the end of the broker's log."""
-        return self._process.log_tail() if self._process else ""
-
-    def _format(self, command: list[str]) -> None:
+    def _format(self, java_command: list[str], config_path: Path) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER_ID]
         done = subprocess.run(
-            [*command, *tool, "--config", self._config_path],
+            [*java_command, *tool, "--config", config_path],
             capture_output=True,
             text=True,
             check=False,
@@ -89,21 +68,21 @@ class Kafka:
         if not ports.is_busy(self.port):
             return False
         with contextlib.suppress(KafkaError):
-            admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+            admin = KafkaAdminClient(bootstrap_servers=self.address)
             with contextlib.closing(admin):
                 # A broker is listed from the moment it takes requests of clients.
                 return bool(admin.describe_cluster()["brokers"])
         return False
 
-    def _server_properties(self) -> str:
+    def _properties(self) -> str:
         controller = f"{ports.LOOPBACK}:{ports.free_port()}"
         return f"""\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}
-advertised.listeners=PLAINTEXT://{self.bootstrap}
+listeners=PLAINTEXT://{self.address},CONTROLLER://{controller}
+advertised.listeners=PLAINTEXT://{self.address}
 log.dirs={self._logs_dir}
 # Topics are made on purpose, with the partitions the settings say.
 auto.create.topics.enable=false

@@ -1,7 +1,6 @@
 """One real mongod as a replica set of one node, on the loopback, for development and tests.
 
-A replica set because transactions and change streams need one. Owned by the thread that starts it.
-Data survives `stop` and `kill` in `data_dir`.
+A replica set because transactions and change streams need one.
 """
 
 import importlib
@@ -14,56 +13,32 @@ from typing import Any
 from devstack import ports, wheels
 from devstack.errors import DevstackError
 from devstack.process import Process
+from devstack.server import READY_WITHIN_S, Server
 
-_READY_WITHIN_S = 60
 _REPLICA_SET = "rs0"
 _NOT_YET_INITIALIZED = 94  # the server's error code
 
 
-class Mongod:
+class Mongod(Server):
     """A mongod that is its own replica set's primary."""
 
+    name = "mongod"
+    port_setting = "MONGO_PORT"
+
     def __init__(self, data_dir: Path, port: int, *, test_commands: bool = False) -> None:
-        self.port = port
-        self.log_path = data_dir / "mongod.log"
-        self._db_path = data_dir / "db"
+        super().__init__(data_dir, port)
         self._test_commands = test_commands
-        self._process: Process | None = None
 
     @property
     def uri(self) -> str:
         """The connection string for clients."""
-        return f"mongodb://{ports.LOOPBACK}:{self.port}/?replicaSet={_REPLICA_SET}"
-
-    def start(self) -> None:
-        """Start the server and return when it is primary; raise DevstackError when it can't."""
-        self._db_path.mkdir(parents=True, exist_ok=True)
-        self._process = Process("mongod", self._command(), log_path=self.log_path)
-        try:
-            self._process.start()
-            self._process.wait_until(lambda: ports.is_busy(self.port), within_s=_READY_WITHIN_S)
-            self._become_primary(self._process)
-        except BaseException:
-            self.kill()
-            raise
-
-    def stop(self) -> None:
-        """Stop the server in order (SIGTERM, bounded); harmless when it does not run."""
-        if self._process:
-            self._process.stop()
-
-    def kill(self) -> None:
-        """Kill the server at once, as a crash would."""
-        if self._process:
-            self._process.kill()
-
-    def log_tail(self) -> str:
-        """Return the end of the server's log."""
-        return self._process.log_tail() if self._process else ""
+        return f"mongodb://{self.address}/?replicaSet={_REPLICA_SET}"
 
     def _command(self) -> list[str]:
+        db_path = self.data_dir / "db"
+        db_path.mkdir(exist_ok=True)
         options = {
-            "--dbpath": str(self._db_path),
+            "--dbpath": str(db_path),
             "--bind_ip": ports.LOOPBACK,
             "--port": str(self.port),
             "--replSet": _REPLICA_SET,
@@ -75,21 +50,22 @@ class Mongod:
             flags += ["--setParameter", "enableTestCommands=1"]
         return [str(_find_or_install()), *(w for pair in options.items() for w in pair), *flags]
 
-    def _become_primary(self, process: Process) -> None:
+    def _wait_until_ready(self, process: Process) -> None:
         import pymongo  # noqa: PLC0415  # slow, and needed by nobody who only asks for help
 
-        with pymongo.MongoClient[Any](ports.LOOPBACK, self.port, directConnection=True) as client:
+        process.wait_until(lambda: ports.is_busy(self.port), within_s=READY_WITHIN_S)
+        with pymongo.MongoClient[Any](self.address, directConnection=True) as client:
             self._configure(client.admin)
             process.wait_until(
                 lambda: bool(client.admin.command("hello")["isWritablePrimary"]),
-                within_s=_READY_WITHIN_S,
+                within_s=READY_WITHIN_S,
             )
 
     def _configure(self, admin: Any) -> None:
         """Make the replica set, or move it to our port when the data was made on another."""
         from pymongo.errors import OperationFailure  # noqa: PLC0415
 
-        member = {"_id": 0, "host": f"{ports.LOOPBACK}:{self.port}"}
+        member = {"_id": 0, "host": self.address}
         try:
             config = admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:

@@ -4,28 +4,25 @@ Pure look-ups, safe from any thread. A free port is only free until somebody els
 """
 
 import contextlib
+import secrets
 import socket
 from pathlib import Path
 
 from devstack.errors import DevstackError
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that Linux gives to outgoing connections: one of those could take ours between
+# the look-up and the server's start, or while a server is down in a test.
+_FIRST, _LAST = 10_000, 32_000
 _TCP_LISTEN = "0A"  # the state's number in /proc/net/tcp
 
 
-def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def free_port_range(count: int) -> int:
-    """Return the first of `count` neighbouring free ports."""
+def free_port(*offsets: int) -> int:
+    """Return a port that nobody uses now, nor those that lie `offsets` above it."""
     while True:
-        first = free_port()
-        if first + count < 2**16 and not any(is_busy(first + i) for i in range(count)):
-            return first
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
+        if not any(is_busy(port + offset) for offset in (0, *offsets)):
+            return port
 
 
 def is_busy(port: int) -> bool:

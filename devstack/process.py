@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devstack.errors import DevstackError
 
+ROOT = Path(__file__).parents[1]
 _POLL_INTERVAL_S = 0.05
 
 
@@ -35,25 +36,30 @@ class Process:
         name: str,
         argv: Sequence[str],
         *,
-        log_path: Path,
+        log_path: Path | None = None,
         env: Mapping[str, str] | None = None,
+        orphan_signal: str = "KILL",
     ) -> None:
         self.name = name
         self.log_path = log_path
-        self._argv = dies_with_parent(argv)
+        self._argv = dies_with_parent(argv, orphan_signal)
         self._env = env
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the child, its output appended to the log."""
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        """Start the child, its output appended to the log, or to ours where it has none."""
+        with contextlib.ExitStack() as opened:
+            output = None
+            if self.log_path:
+                self.log_path.parent.mkdir(parents=True, exist_ok=True)
+                output = opened.enter_context(self.log_path.open("ab"))
             self._child = subprocess.Popen(
                 self._argv,
                 env=self._env,
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,  # a Ctrl-C at the terminal is ours to hand on, in order
             )
 
@@ -67,18 +73,18 @@ class Process:
         """True from `start` until the child ended."""
         return self._child is not None and self._child.poll() is None
 
-    def wait_until(self, is_ready: Callable[[], bool], *, within_s: float) -> None:
+    def wait_until(
+        self, is_ready: Callable[[], bool], *, within_s: float, what: str | None = None
+    ) -> None:
         """Poll `is_ready`; raise DevstackError when the child ends first or time is up."""
         deadline = time.monotonic() + within_s
+        what = what or self.name
+        see = f"; see {self.log_path}" if self.log_path else "; see above"
         while not is_ready():
             if not self.is_running:
-                raise DevstackError(
-                    f"{self.name} ended with code {self.returncode}; see {self.log_path}"
-                )
+                raise DevstackError(f"{self.name} ended with code {self.returncode}{see}")
             if time.monotonic() > deadline:
-                raise DevstackError(
-                    f"{self.name} was not ready within {within_s:.0f} s; see {self.log_path}"
-                )
+                raise DevstackError(f"{what} was not ready within {within_s:.0f} s{see}")
             time.sleep(_POLL_INTERVAL_S)
 
     def stop(self, *, within_s: float = 15) -> None:
@@ -100,6 +106,6 @@ class Process:
 
     def log_tail(self, lines: int = 40) -> str:
         """Return the end of the log, for a failure's message."""
-        if not self.log_path.exists():
+        if self.log_path is None or not self.log_path.exists():
             return ""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,32 @@
+"""`make run`: the stack on its usual ports until Ctrl-C, with a user to sign in as."""
+
+import os
+
+from devstack import stack
+from devstack.errors import DevstackError
+from devstack.process import ROOT
+
+DATA_DIR = ROOT / ".data" / "run"
+_USER = "dev@example.test"
+_DEFAULT_PORTS = {"PORT": 8000, "KAFKA_PORT": 9092, "MONGO_PORT": 27017}
+
+
+def run() -> None:
+    """Run until a signal, or until a part of it ends (DevstackError)."""
+    web, kafka, mongo = (_port(setting) for setting in _DEFAULT_PORTS)
+    with stack.started(DATA_DIR, stack.Ports(web, kafka, mongo), os.environ) as running:
+        _, token = running.make_user(_USER)
+        print(
+            f"\n  ready: {running.url}\n"
+            f"  signed in as {_USER}: {running.url}/#token={token}\n\n"
+            "  Ctrl-C stops it; its data stays until `make clean-data`\n",
+            flush=True,
+        )
+        running.wait()
+
+
+def _port(setting: str) -> int:
+    value = os.environ.get(setting) or str(_DEFAULT_PORTS[setting])
+    if not value.isdecimal() or not 0 < int(value) < 2**16:
+        raise DevstackError(f"{setting}={value} is not a port number")
+    return int(value)

@@ -1,0 +1,69 @@
+"""What Kafka and mongod have in common: a child process on a loopback port, with data and a log."""
+
+import abc
+from pathlib import Path
+
+from devstack import ports
+from devstack.process import Process
+
+READY_WITHIN_S = 60
+
+
+class Server(abc.ABC):
+    """A server to start and stop again and again; its data survives both `stop` and `kill`.
+
+    Owned by the thread that starts it: the server is killed when that thread ends.
+    """
+
+    name: str
+    #: What a person sets to have it on another port.
+    port_setting: str
+
+    def __init__(self, data_dir: Path, port: int) -> None:
+        self.port = port
+        self.data_dir = data_dir
+        self.log_path = data_dir / f"{self.name.lower()}.log"
+        self._process: Process | None = None
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        """True from `start` until the process ended."""
+        return self._process is not None and self._process.is_running
+
+    def start(self) -> None:
+        """Start the server and return when it answers; raise DevstackError when it can't."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._process = Process(self.name, self._command(), log_path=self.log_path)
+        try:
+            self._process.start()
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stop it in order (SIGTERM, bounded); harmless when it does not run."""
+        if self._process:
+            self._process.stop()
+
+    def kill(self) -> None:
+        """Kill it at once, as a crash would; harmless when it does not run."""
+        if self._process:
+            self._process.kill()
+
+    def log_tail(self) -> str:
+        """Return the end of its log."""
+        return self._process.log_tail() if self._process else ""
+
+    @abc.abstractmethod
+    def _command(self) -> list[str]:
+        """Return the command line, everything it needs being in place."""
+
+    @abc.abstractmethod
+    def _wait_until_ready(self, process: Process) -> None:
+        """Return when clients can work with it."""

@@ -1,0 +1,90 @@
+"""gunicorn's settings for the web process: HTTP, pages and /ws on one port, under gevent.
+
+Read by gunicorn's master. Each worker imports wsgi.py after the fork (no preload): clients of
+MongoDB and Kafka do not survive one.
+"""
+
+import json
+import os
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
+
+import gevent
+from gunicorn.glogging import Logger
+from prometheus_client import multiprocess
+
+_SERVICE_RESTARTS = 1012
+_DEVELOPMENT = os.environ.get("APP_ENV") == "development"
+#: Asked every second by machines: not worth a line.
+_PROBES = {"/livez", "/readyz", "/metrics"}
+
+
+class AccessLogger(Logger):
+    """One JSON line for a request, as structlog's, and never a query string: tokens stand there."""
+
+    def access(
+        self,
+        resp: Any,
+        req: Any,  # noqa: ARG002  # gunicorn's signature
+        environ: dict[str, Any],
+        request_time: timedelta,
+    ) -> None:
+        """Write the line."""
+        if environ.get("PATH_INFO") in _PROBES:
+            return
+        line = {
+            "event": "http.request",
+            "level": "info",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "process": "web",
+            "method": environ.get("REQUEST_METHOD"),
+            "path": environ.get("PATH_INFO"),
+            "status": int(str(resp.status).split()[0]),
+            "duration_ms": round(request_time.total_seconds() * 1000),
+            "remote": environ.get("REMOTE_ADDR"),
+        }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log an unhandled error; gunicorn hands its whole URI in."""
+        super().exception(msg, *(str(arg).partition("?")[0] for arg in args), **kwargs)
+
+
+bind = f"{'127.0.0.1' if _DEVELOPMENT else '0.0.0.0'}:{os.environ.get('PORT', '8000')}"
+worker_class = "gevent"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_connections = 2000
+accesslog = "-"
+logger_class = AccessLogger
+# Longer than the 90 s for which a platform's router keeps its connections. On a developer's
+# machine no router stands before it, and an idle browser would hold up each Ctrl-C.
+keepalive = 2 if _DEVELOPMENT else 100
+# Shorter than the 30 s after which a platform kills.
+graceful_timeout = 25
+# Its default place is the home directory: two services of one user would share it.
+control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the change stream; at SIGTERM tell every WebSocket that the server restarts."""
+    realtime = worker.wsgi.extensions["realtime"]
+    realtime.start()
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def close_sockets_and_stop(signum: int, frame: FrameType | None) -> None:
+        # Not here: a signal handler runs in gevent's hub, which must not block.
+        gevent.spawn(realtime.close_all, _SERVICE_RESTARTS, "server restarting")
+        if callable(stop):
+            stop(signum, frame)
+
+    signal.signal(signal.SIGTERM, close_sockets_and_stop)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that is gone."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)
