@@ -186,6 +186,7 @@ class Attempts(RuleBasedStateMachine):
                 self.work.complete(claim, resume_id_of(self.job_id), {}, {})
             else:
                 self.work.fail(claim, "x", "y")
+            assert claim == self.claims[-1], "an attempt that was taken over ended the job"
 
     @invariant()
     def one_end_one_resume_and_a_gapless_history(self) -> None:
