@@ -1,0 +1,55 @@
+# Everything a developer types. `make` alone lists it; each target makes what it needs first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint types migrate clean-data pin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(INSTALLED) ## make .venv from the hash-locked requirements
+
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) -I devstack/preflight.py
+	@echo "installing Python packages into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r $< \
+		|| { echo "make setup: pip failed, see above; a second try goes on from here" >&2; exit 1; }
+	@touch $@
+
+run: $(INSTALLED) ## start everything; PORT, KAFKA_PORT, MONGO_PORT choose other ports
+	@$(BIN)/python -m devstack run
+
+demo: $(INSTALLED) ## upload samples/resume.pdf and watch it become a resume, on servers of its own
+	@$(BIN)/python -m devstack demo
+
+test: lint types ## all checks and tests, on servers of their own
+	@$(BIN)/python -m devstack.chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## ruff, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED) ## mypy
+	$(BIN)/mypy --explicit-package-bases .
+
+migrate: $(INSTALLED) ## bring the database of DATABASE_SOURCE up to date
+	@$(BIN)/python -m migrations upgrade
+
+clean-data: $(INSTALLED) ## remove the data of `make run`
+	@$(BIN)/python -m devstack clean-data
+
+pin: $(INSTALLED) ## resolve all requirements and Kafka's jars anew
+	@$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) --upgrade requirements.in -o requirements.txt
+	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --upgrade devstack/requirements-java.in -o devstack/requirements-java.txt
+	$(COMPILE) --upgrade devstack/requirements-mongod.in -o devstack/requirements-mongod.txt
+	$(BIN)/python -m devstack.kafka_jars
