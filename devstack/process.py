@@ -45,9 +45,11 @@ class Process:
         self._argv = dies_with_parent(argv, orphan_signal)
         self._env = env
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_asked = False
 
     def start(self) -> None:
         """Start the child, its output appended to the log, or to ours where it has none."""
+        self._is_asked = False
         with contextlib.ExitStack() as opened:
             output = None
             if self.log_path:
@@ -87,10 +89,16 @@ class Process:
                 raise DevstackError(f"{what} was not ready within {within_s:.0f} s{see}")
             time.sleep(_POLL_INTERVAL_S)
 
-    def stop(self, *, within_s: float = 15) -> None:
-        """Ask the child to end (SIGTERM); kill what is left of its group after `within_s`."""
-        if self._child and self.is_running:
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, once: to some programs a second one means "at once"."""
+        if self._child and not self._is_asked:
             self._child.terminate()
+            self._is_asked = True
+
+    def stop(self, *, within_s: float = 15) -> None:
+        """Ask the child to end; kill what is left of its group after `within_s`."""
+        self.ask_to_stop()
+        if self._child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(within_s)
         self.kill()

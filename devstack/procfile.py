@@ -31,10 +31,10 @@ def processes(
 ) -> list[ProcessParams]:
     """Return what is to run: each with its `name` ("web.1"), `cmd` and whole `env`.
 
-    `PORT` in the given `env` is the base port.
+    `PORT` in the given `env` is the base port; its PATH leads to the venv (`with_venv`).
     """
     lines = {name: command for name, command in _lines().items() if name != _RELEASE}
-    expanded = expand_processes(lines, concurrency=concurrency, env=with_venv(env))
+    expanded = expand_processes(lines, concurrency=concurrency, env=env)
     parser_port = next(process.env["PORT"] for process in expanded if process.name == "parser.1")
     known = {"RESUME_PARSER_URL": f"http://{ports.LOOPBACK}:{parser_port}"}
     return [process._replace(env={**known, **_own_metrics(process)}) for process in expanded]

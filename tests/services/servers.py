@@ -5,7 +5,9 @@ temporary directory, the ports are free ones, and both servers die with pytest h
 """
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
+from typing import Protocol
 
 import pytest
 
@@ -13,8 +15,19 @@ from devstack import ports
 from devstack.kafka import Kafka
 from devstack.mongod import Mongod
 
+_REPORTED_LINES = 40
+
+
+class Reported(Protocol):
+    """Something that runs and keeps a log."""
+
+    name: str
+
+    def log_tail(self) -> str: ...
+
+
 #: What is running, for the report of a failed test.
-_running: list[Kafka | Mongod] = []
+reported: list[Reported] = []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,20 +36,22 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for server in _running:
-            report.sections.append((f"end of {server.log_path}", server.log_tail()))
+        for logger in reported:
+            tail = "\n".join(logger.log_tail().splitlines()[-_REPORTED_LINES:])
+            report.sections.append((f"log of {logger.name}", tail))
     return report
 
 
 def _run(server: Kafka | Mongod) -> Iterator[None]:
     """Start `server`, and stop it when the fixture that yields from this is done."""
     server.start()
-    _running.append(server)
+    reported.append(server)
     try:
         yield
     finally:
-        _running.remove(server)
+        reported.remove(server)
         server.stop()
+        shutil.rmtree(server.data_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
