@@ -1,0 +1,82 @@
+"""Files and events that take a process down: the service answers, and lives on."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from resume_parser.sandbox import MEMORY_LIMIT_BYTES
+from tests.eventually import eventually
+from tests.integration.resume_parser import broken_pdfs
+from tests.integration.resume_parser.conftest import ROOT, Parser
+
+SAMPLE = (ROOT / "samples" / "resume.pdf").read_bytes()
+
+
+def _all_started(parser: Parser) -> set[int]:
+    """Return the arbiter and its two workers once they all run."""
+    return eventually(lambda: processes if len(processes := _session(parser)) == 3 else set())
+
+
+def _session(parser: Parser) -> set[int]:
+    """Return the processes of the parser that are alive."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:  # gone while we looked
+            continue
+        state, session = fields[0], int(fields[3])
+        if session == parser.process.pid and state != "Z":
+            found.add(int(status.parent.name))
+    return found
+
+
+def test_a_flate_bomb_is_refused_and_harms_nobody(own_parser: Parser) -> None:
+    before = _all_started(own_parser)
+    bomb = broken_pdfs.flate_bomb()
+
+    response = own_parser.parse(bomb)
+
+    assert len(bomb) < 100_000
+    assert response.status_code == 422
+    assert response.json()["success"] is False
+    assert _session(own_parser) == before
+    assert own_parser.parse(SAMPLE).status_code == 200
+    peaks = [Path(f"/proc/{pid}/status").read_text() for pid in before]
+    peak_kb = [int(text.partition("VmHWM:")[2].split()[0]) for text in peaks]
+    assert max(peak_kb) * 1024 < MEMORY_LIMIT_BYTES / 4
+
+
+def test_a_killed_worker_is_replaced(own_parser: Parser) -> None:
+    before = _all_started(own_parser)
+    worker = max(before - {own_parser.process.pid})
+
+    os.kill(worker, signal.SIGKILL)
+
+    eventually(lambda: worker not in _all_started(own_parser), within_s=10)
+    assert own_parser.parse(SAMPLE).status_code == 200
+
+
+def test_more_uploads_than_workers_are_all_answered(parser: Parser) -> None:
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(parser.parse, [SAMPLE, broken_pdfs.picture_only()] * 8))
+
+    assert [answer.status_code for answer in answers] == [200, 422] * 8
+
+
+def test_a_stop_leaves_no_process_behind(own_parser: Parser) -> None:
+    _all_started(own_parser)
+
+    assert own_parser.stop() == 0
+
+    eventually(lambda: not _session(own_parser), within_s=5, why="no orphans")
+
+
+def test_a_stop_of_the_arbiter_alone_stops_its_workers(own_parser: Parser) -> None:
+    _all_started(own_parser)
+
+    os.kill(own_parser.process.pid, signal.SIGTERM)
+
+    assert own_parser.process.wait(10) == 0
+    eventually(lambda: not _session(own_parser), within_s=5, why="no orphans")
