@@ -75,16 +75,13 @@ class Authenticator:
         `places`: "headers", and "query_string" where a browser can't send headers (/ws).
         """
         claims = _verified_claims(places)
-        expires_at = claims.get("exp")
-        if isinstance(expires_at, bool) or not isinstance(expires_at, (int, float)):
-            raise Unauthorized(UNAUTHORIZED_MESSAGE)
         user = self._users.find(claims.get(self._identity_claim))
-        if user is None or not math.isfinite(expires_at):
+        if user is None:
             raise Unauthorized(UNAUTHORIZED_MESSAGE)
         tier = claims.get("tier")
         return Identity(
             user_id=user.id,
-            expires_at=float(expires_at),
+            expires_at=_expiry(claims),
             role=user.role,
             tier=tier if isinstance(tier, str) else user.tier,
         )
@@ -93,6 +90,16 @@ class Authenticator:
 def _verified_claims(places: Sequence[str]) -> dict[str, Any]:
     try:
         verify_jwt_in_request(locations=list(places))
-        return get_jwt()
+        claims: dict[str, Any] = get_jwt()
+        _expiry(claims)
     except _BAD_TOKEN:
         raise Unauthorized(UNAUTHORIZED_MESSAGE) from None
+    return claims
+
+
+def _expiry(claims: dict[str, Any]) -> float:
+    """Return `exp` in POSIX seconds; ValueError or OverflowError where it is none."""
+    exp = claims.get("exp")
+    if isinstance(exp, bool) or not isinstance(exp, (int, float)) or not math.isfinite(exp):
+        raise ValueError("a token without an end")
+    return float(exp)

@@ -45,7 +45,8 @@ def job_status_blueprint(
             raise NotFound("There is no such job.")
         return _job_response(job)
 
-    @blueprint.get("/api/v1/resumes/<resume_id>")
+    # An id's length, so that "upload" stays the upload's address whatever the method.
+    @blueprint.get("/api/v1/resumes/<string(length=24):resume_id>")
     def stored_resume(resume_id: str) -> Response:
         identity = authenticate(("headers",))
         resume = resumes.resume(identity.user_id, resume_id) if is_object_id(resume_id) else None

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import structlog
 from flask import Blueprint, Response, g, jsonify, request, url_for
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -96,10 +97,8 @@ def _files() -> list[UploadedFile]:
         parts = list(request.files.items(multi=True))
     except RequestEntityTooLarge:
         raise FileTooLargeError from None
-    except OSError as error:
-        if error.errno is not None:
-            raise  # our disk, not the client
-        # gunicorn's errors for a broken chunked body pass through the parser.
+    except (ParseException, NoMoreData):
+        # gunicorn reads a chunked body while Werkzeug parses it, and its errors pass through.
         raise BadRequest("The request's body is broken off or badly chunked.") from None
     named = [(field, part) for field, part in parts if part.filename]
     if len(named) > 1:
