@@ -43,7 +43,7 @@ CONSUMER_LAG = Gauge(
     "kafka_consumer_lag",
     "Records of an owned partition that are not done; -1 once it is no longer owned.",
     ["topic", "partition"],
-    multiprocess_mode="liveall",
+    multiprocess_mode="mostrecent",
 )
 COMMITTED_OFFSET = Gauge(
     "kafka_committed_offset",
