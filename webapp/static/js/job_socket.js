@@ -48,7 +48,8 @@ export class JobWatch {
     clearTimeout(this.retryTimer);
     removeEventListener("online", this.#wake);
     document.removeEventListener("visibilitychange", this.#wake);
-    this.#socket?.close();
+    // Closing one that is still connecting would be an error in the console: see #open.
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.close();
   }
 
   #wake = () => {
@@ -103,7 +104,7 @@ export class JobWatch {
     const address = new URL("/ws", location.href.replace(/^http/, "ws"));
     address.search = new URLSearchParams({ ticket, since: this.#lastEventId });
     const socket = new WebSocket(address);
-    socket.onopen = () => this.onLink("live");
+    socket.onopen = () => (this.#stopped ? socket.close() : this.onLink("live"));
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = ({ code }) => this.#closed(code);
     this.#socket = socket;

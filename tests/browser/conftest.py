@@ -1,0 +1,50 @@
+"""A Chromium, fresh for each test, and the files that people upload."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fpdf import FPDF
+
+from tests.browser.chromium import Browser, opened
+from tests.browser.upload_page import UploadPage
+from tests.services.client import ServiceClient
+
+_SAMPLE = Path(__file__).parents[2] / "samples" / "resume.pdf"
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with opened(tmp_path_factory.mktemp("chromium") / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """Chromium as if it had been installed this minute."""
+    with chromium.fresh_tab():
+        yield chromium
+        chromium.complaints()  # those of one test are not the next one's
+
+
+@pytest.fixture
+def page(browser: Browser, client: ServiceClient) -> UploadPage:
+    """The page of the whole service, with its real parser."""
+    return UploadPage(browser, client.url)
+
+
+@pytest.fixture
+def resume_pdf() -> Path:
+    """A resume that the parser reads."""
+    return _SAMPLE
+
+
+@pytest.fixture
+def scan_pdf(tmp_path: Path) -> Path:
+    """A PDF without text, as a scanner makes it."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.rect(20, 20, 100, 150, style="F")
+    path = tmp_path / "scan.pdf"
+    pdf.output(str(path))
+    return path

@@ -1,0 +1,291 @@
+"""What people do on the upload page, in a real Chromium, on the real processes."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.chromium import Browser
+from tests.browser.upload_page import UploadPage
+from tests.eventually import eventually
+from tests.services.client import UPLOAD, ServiceClient
+from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def doubled_page(browser: Browser, doubled: ServiceClient) -> UploadPage:
+    """The page of a service whose parser does as the test says."""
+    return UploadPage(browser, doubled.url)
+
+
+@pytest.fixture
+def held(double: ParserDouble) -> Iterator[threading.Event]:
+    """While this is not set, a job that is being processed stays so."""
+    released = threading.Event()
+
+    def answer_when_released(request: Request, number: int) -> None:
+        released.wait(60)
+        completes(request, number)
+
+    double.behave = answer_when_released
+    yield released
+    released.set()
+
+
+@pytest.fixture
+def large_pdf(tmp_path: Path) -> Path:
+    path = tmp_path / "large.pdf"
+    path.write_bytes(b"%PDF-1.7\n" + b"\0" * (2 * MEGABYTE))
+    return path
+
+
+def test_a_resume_is_uploaded_with_the_keyboard_alone(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    user = client.new_user()
+    page.sign_in(user)
+    page.keep_announcements()
+    page.tab_to("file")
+    page.choose(resume_pdf)  # the system's own dialog is not ours to drive
+    page.wait_for("submit")
+    page.tab_to("submit")
+    page.press(Keys.ENTER)
+    page.wait_for("ready")
+
+    assert page.focused_id == "ready-title"
+    shown, cv_data = page.text("resume"), client.status(user, page.job_id)["cv_data"]
+    assert cv_data["name"] in shown
+    assert cv_data["email"] in shown
+    assert all(skill in shown for skill in cv_data["skills"])
+    assert all(entry["company"] in shown for entry in cv_data["experience"])
+    said = page.announcements()
+    assert said[0] == "resume.pdf chosen."
+    assert said[1] == "Upload of resume.pdf started."
+    assert said.count("Your resume is ready.") == 1
+    assert len(said) == len(set(said))
+    assert page.browser.complaints() == []
+
+
+def test_a_stored_resume_has_a_page_of_its_own(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    page.sign_in(client.new_user())
+    page.upload(resume_pdf)
+    page.wait_for("ready")
+    name = page["resume"].find_element(By.TAG_NAME, "h2").text
+    page["ready-link"].click()
+    page.wait_for("stored-when")
+
+    assert page["resume"].find_element(By.TAG_NAME, "h2").text == name != ""
+    assert page.browser.complaints() == []
+
+
+def test_anothers_resume_is_not_to_be_found(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    owner = client.new_user()
+    job = client.ended(owner, client.accepted(owner, resume_pdf.read_bytes()))
+    page.sign_in(client.new_user())
+    page.open(f"resumes/{job['resume_id']}")
+    page.wait_for("problem")
+
+    assert page.text("problem-title") == "We could not find this"
+
+
+def test_a_reload_finds_the_job_again_while_it_runs_and_when_it_is_done(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
+) -> None:
+    page = doubled_page
+    page.sign_in(doubled.new_user())
+    page.upload(resume_pdf)
+    page.wait_for_step("processing")
+    job_id = page.job_id
+
+    page.browser.refresh()
+    page.wait_for_step("processing")
+    assert page.text("job-file") == "resume.pdf"
+    eventually(lambda: page.text("link") == "Live")
+
+    page.open("?lang=vi")
+    page.wait_for_step("processing")
+    assert page.job_id == job_id
+
+    held.set()
+    page.wait_for("ready")
+    page.browser.refresh()
+    page.wait_for("ready")
+    assert CV_DATA["name"] in page.text("resume")
+    assert page.browser.complaints() == []
+
+
+def test_a_pdf_without_text_fails_with_the_next_step_and_room_for_it(
+    page: UploadPage, client: ServiceClient, scan_pdf: Path, resume_pdf: Path
+) -> None:
+    page.sign_in(client.new_user())
+    page.upload(scan_pdf)
+    page.wait_for("problem")
+
+    assert page.focused_id == "problem-title"
+    assert page.text("problem-title") == "We could not read this PDF"
+    assert "Save as PDF" in page.text("problem-next")
+    assert page.shows("problem-reason")
+    assert page.step_state("processing") == "failed"
+    page.upload(resume_pdf)
+    page.wait_for("ready")
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        (b"", "This file is empty"),
+        (b"Dear Sir or Madam", "This is not a PDF"),
+        (b"%PDF-1.7\n" + b"\0" * 10 * MEGABYTE, "This file is larger than 10 MB"),
+    ],
+    ids=["empty", "not a PDF", "too large"],
+)
+def test_a_wrong_file_is_caught_before_it_is_sent(
+    page: UploadPage, client: ServiceClient, tmp_path: Path, content: bytes, title: str
+) -> None:
+    wrong = tmp_path / "resume.pdf"
+    wrong.write_bytes(content)
+    page.sign_in(client.new_user())
+    page.choose(wrong)
+    fault = page.wait_for("file-fault")
+
+    assert fault.text.startswith(title)
+    assert page["file"].get_attribute("aria-invalid") == "true"
+    assert "file-fault" in (page["file"].get_attribute("aria-describedby") or "")
+    assert not page.shows("submit")
+    assert page.requests_of(UPLOAD) == 0
+
+
+def test_who_has_a_resume_is_told_so(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    user = client.new_user()
+    client.ended(user, client.accepted(user, resume_pdf.read_bytes()))
+    page.sign_in(user)
+    page.upload(resume_pdf)
+    page.wait_for("problem")
+
+    assert page.text("problem-title") == "You already have a resume"
+    assert not page.shows("choose")
+
+
+def test_an_upload_beside_a_running_one_follows_the_running_one(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
+) -> None:
+    page = doubled_page
+    user = doubled.new_user()
+    job_id = doubled.accepted(user, name="earlier.pdf")
+    page.sign_in(user)
+    page.upload(resume_pdf)
+    page.wait_for("job-why")
+
+    assert page.job_id == job_id
+    eventually(lambda: page.text("job-file") == "earlier.pdf")
+    held.set()
+    page.wait_for("ready")
+
+
+def test_the_bar_shows_the_bytes_that_have_left_and_the_page_is_held_meanwhile(
+    page: UploadPage, client: ServiceClient, large_pdf: Path
+) -> None:
+    page.sign_in(client.new_user())
+    page.keep_announcements()
+    page.browser.slow_down(MEGABYTE)
+    page.upload(large_pdf)
+
+    eventually(lambda: 0 < int(page["progress"].get_attribute("value") or 0) < 100)
+    assert page.would_ask_before_leaving()
+    page.wait_for("problem")  # it is no real PDF
+    assert not page.would_ask_before_leaving()
+    assert {"25 % sent.", "50 % sent.", "75 % sent."} <= set(page.announcements())
+
+
+def test_a_lost_connection_keeps_the_file_and_a_second_press_uploads_it_once(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    user = client.new_user()
+    page.sign_in(user)
+    page.browser.block(f"*{UPLOAD}")
+    page.upload(resume_pdf)
+    page.wait_for("problem")
+    assert page.text("problem-title") == "The connection was lost"
+
+    page.browser.block()
+    page["submit"].click()
+    page.wait_for("ready")
+    assert len(client.resumes_of(user)) == 1
+
+
+def test_without_a_socket_the_page_polls_and_says_so(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
+) -> None:
+    page = doubled_page
+    page.sign_in(doubled.new_user())
+    page.browser.block("*/ws-ticket")
+    page.upload(resume_pdf)
+
+    eventually(lambda: page.text("link") == "Reconnecting")
+    eventually(lambda: page.text("link") == "Checking every 2 seconds", within_s=30)
+    held.set()
+    page.wait_for("ready")
+
+
+def test_without_a_token_the_page_says_how_to_sign_in(
+    page: UploadPage, client: ServiceClient
+) -> None:
+    page.open()
+    page.wait_for("signed-out")
+    page.browser.find_element(By.TAG_NAME, "summary").click()
+    page["token"].send_keys(client.new_user().token, Keys.ENTER)
+    page.wait_for("choose")
+
+
+def test_a_sign_in_link_leaves_no_token_in_the_address(
+    page: UploadPage, client: ServiceClient
+) -> None:
+    page.open()
+    page.wait_for("signed-out")
+    page.sign_in(client.new_user())  # in the same tab, so only the fragment changes
+
+    assert page.browser.current_url == f"{page.url}/"
+
+
+def test_a_refused_token_signs_out(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    user = client.new_user()
+    page.sign_in(user)
+    client.database["user"].delete_one({"_id": ObjectId(user.id)})
+    page.upload(resume_pdf)
+    page.wait_for("signed-out")
+
+    assert page.focused_id == "signed-out-title"
+    page.browser.refresh()
+    page.wait_for("signed-out")
+
+
+def test_an_expired_token_is_not_even_tried(page: UploadPage, client: ServiceClient) -> None:
+    page.open(f"#token={client.token(sub=client.new_user().id, exp=1)}")
+
+    page.wait_for("signed-out")
+
+
+def test_the_page_speaks_vietnamese_to_the_end(
+    page: UploadPage, client: ServiceClient, resume_pdf: Path
+) -> None:
+    page.sign_in(client.new_user(), "?lang=vi")
+    assert page.browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "vi"
+    page.upload(resume_pdf)
+    page.wait_for("ready")
+
+    assert page.text("ready-title") == "CV của bạn đã sẵn sàng"
+    assert "Kinh nghiệm làm việc" in page.text("resume")

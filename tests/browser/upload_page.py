@@ -1,0 +1,105 @@
+"""The upload page as its reader sees it: what stands there, and what he can do."""
+
+from pathlib import Path
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.browser.chromium import Browser
+from tests.eventually import eventually
+from tests.services.client import TestUser
+
+#: The page keeps what its status region said, since it says each thing once.
+_KEEP_ANNOUNCEMENTS = """
+window.announced = [];
+new MutationObserver(() => window.announced.push(document.getElementById("announcer").textContent))
+  .observe(document.getElementById("announcer"), { childList: true });
+"""
+_WITHIN_S = 30
+
+
+class UploadPage:
+    """`/` in a browser; each method waits for what it speaks of."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser = browser
+        self.url = url
+
+    def open(self, query: str = "") -> None:
+        self.browser.get(f"{self.url}/{query}")
+
+    def sign_in(self, user: TestUser, query: str = "") -> None:
+        self.open(f"{query}#token={user.token}")
+        self.wait_for("choose")
+
+    def __getitem__(self, element_id: str) -> WebElement:
+        return self.browser.find_element(By.ID, element_id)
+
+    def shows(self, element_id: str) -> bool:
+        try:
+            return self[element_id].is_displayed()
+        except StaleElementReferenceException:
+            return False
+
+    def wait_for(self, element_id: str, *, within_s: float = _WITHIN_S) -> WebElement:
+        eventually(lambda: self.shows(element_id), within_s=within_s, why=f"#{element_id} shows")
+        return self[element_id]
+
+    def text(self, element_id: str) -> str:
+        return self[element_id].text
+
+    @property
+    def focused_id(self) -> str | None:
+        return self.browser.switch_to.active_element.get_attribute("id")
+
+    @property
+    def job_id(self) -> str:
+        return str(
+            self.browser.execute_script("return new URL(location).searchParams.get('job') ?? ''")
+        )
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def tab_to(self, element_id: str) -> None:
+        """Press Tab until the element has the focus, as far as a reader would."""
+        for _ in range(10):
+            if self.focused_id == element_id:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"Tab does not lead to #{element_id}; it is at #{self.focused_id}")
+
+    def choose(self, file: Path) -> None:
+        self["file"].send_keys(str(file))
+
+    def upload(self, file: Path) -> None:
+        self.choose(file)
+        self.wait_for("submit").click()
+
+    def step_state(self, step: str) -> str | None:
+        return self.browser.find_element(By.CSS_SELECTOR, f"[data-step={step}]").get_attribute(
+            "data-state"
+        )
+
+    def wait_for_step(self, step: str) -> None:
+        eventually(
+            lambda: self.step_state(step) == "current", within_s=_WITHIN_S, why=f"step {step}"
+        )
+
+    def requests_of(self, path: str) -> int:
+        """Count the requests that the page has made to `path`."""
+        script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        return sum(path in address for address in self.browser.execute_script(script))
+
+    def would_ask_before_leaving(self) -> bool:
+        script = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+        return bool(self.browser.execute_script(script))
+
+    def keep_announcements(self) -> None:
+        self.browser.execute_script(_KEEP_ANNOUNCEMENTS)
+
+    def announcements(self) -> list[str]:
+        return list(self.browser.execute_script("return window.announced"))
