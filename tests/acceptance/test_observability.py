@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import websocket
 
 from tests.eventually import eventually
 from tests.services.client import ServiceClient
@@ -33,31 +34,37 @@ def test_the_metrics_count_jobs_kafka_and_sockets(
         return "".join(requests.get(f"{url}/metrics", timeout=10).text for url in urls)
 
     before = metrics()
-    user = client.new_user()
+    user, unlucky = client.new_user(), client.new_user()
     with client.socket(user) as frames:
         frames.until_ended(client.accepted(user, PDF))
         eventually(lambda: metric(metrics(), "websocket_connections") >= 1)
-    after = eventually(
-        lambda: (
-            text
-            if metric(text := metrics(), "resume_jobs_processed_total")
-            > metric(before, "resume_jobs_processed_total")
-            else None
-        )
-    )
-    assert after
+    client.ended(unlucky, client.accepted(unlucky, b"%PDF-1.7 garbage"))
+    with pytest.raises(websocket.WebSocketBadStatusException), client.socket(user, "token=bad"):
+        pass
+
     for name, labels in (
+        ("resume_uploads_total", ('outcome="accepted"',)),
         ("resume_jobs_created_total", ()),
         ("resume_jobs_processed_total", ('status="completed"',)),
+        ("resume_jobs_processed_total", ('status="failed"', 'reason="parser_rejected"')),
         ("resume_job_processing_seconds_count", ()),
+        ("resume_parser_calls_total", ()),
         ("kafka_records_published_total", ()),
-        ("kafka_records_delivered_total", ()),
+        ("kafka_records_delivered_total", ('partition="',)),
         ("kafka_records_finished_total", ()),
+        ("kafka_dead_letters_total", ()),
         ("websocket_messages_sent_total", ()),
+        ("websocket_connection_errors_total", ('reason="401"',)),
     ):
-        assert metric(after, name, *labels) > metric(before, name, *labels), name
-    for name in ("kafka_consumer_lag", "kafka_dead_letters_total", "websocket_connection_errors"):
-        assert f"# HELP {name}" in after, name
+        was = metric(before, name, *labels)
+        eventually(
+            lambda name=name, labels=labels, was=was: metric(metrics(), name, *labels) > was,
+            why=f"{name} counts",
+        )
+    eventually(
+        lambda: "kafka_consumer_lag{" in metrics() and metric(metrics(), "kafka_consumer_lag") == 0,
+        why="the lag of all partitions is shown, and it is 0",
+    )
 
 
 def test_each_stage_logs_one_line_with_job_and_user(
