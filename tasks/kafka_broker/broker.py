@@ -15,7 +15,12 @@ from dramatiq.middleware import Middleware, Retries, default_middleware
 
 from tasks.kafka_broker import codec
 from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig, QueueOptions, resolve
+from tasks.kafka_broker.config import (
+    MAX_DEAD_LETTER_BYTES,
+    QueueConfig,
+    QueueOptions,
+    resolve,
+)
 from tasks.kafka_broker.consumer import KafkaQueueConsumer
 from tasks.kafka_broker.dead_letters import DeadLetters
 from tasks.kafka_broker.errors import DelayNotSupportedError, RetriesNotSupportedError
@@ -69,6 +74,12 @@ class KafkaBroker(Broker):
         self._topics = Topics(self._clients)
         self._publisher = Publisher(
             self._clients, timeout_s=publish_timeout_s, observer=self._observer
+        )
+        self._dead_letter_publisher = Publisher(
+            self._clients,
+            timeout_s=publish_timeout_s,
+            observer=self._observer,
+            max_request_bytes=MAX_DEAD_LETTER_BYTES,
         )
         self._consumers: dict[str, KafkaQueueConsumer] = {}
 
@@ -131,7 +142,7 @@ class KafkaBroker(Broker):
         )
         poller = Poller(
             self._clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=_CONNECT_TIMEOUT_S),
-            queue,
+            queue.topic,
             inbox,
             drain_timeout_s=self._drain_timeout_s,
             observer=self._observer,
@@ -141,7 +152,7 @@ class KafkaBroker(Broker):
             queue,
             inbox,
             poller,
-            DeadLetters(queue, self._publisher, self._observer),
+            DeadLetters(queue, self._dead_letter_publisher, self._observer),
             timeout_s=timeout / 1000,
             observer=self._observer,
         )
@@ -159,6 +170,7 @@ class KafkaBroker(Broker):
             consumer.close()
         self._consumers.clear()
         self._publisher.close()
+        self._dead_letter_publisher.close()
 
     # Asking
 

@@ -16,9 +16,6 @@ from kafka.net.compat import KafkaNetClient
 
 from tasks.kafka_broker.errors import connection_failed
 
-#: Room for any record Kafka took with its own limit of 1 MiB, plus the headers of a dead letter.
-MAX_REQUEST_BYTES = 10 * 1024 * 1024
-
 _COMMON = {
     # kafka-python waits up to 30 s between attempts; Kafka is back sooner after a restart.
     "reconnect_backoff_max_ms": 2_000,
@@ -52,14 +49,21 @@ class Clients:
         self._bootstrap_servers = list(bootstrap_servers)
         self._options = options
 
-    def producer(self, *, bootstrap_timeout_s: float, publish_timeout_s: float) -> Any:
+    def producer(
+        self,
+        *,
+        bootstrap_timeout_s: float,
+        publish_timeout_s: float,
+        max_request_bytes: int | None,
+    ) -> Any:
         """Make a producer that waits for all replicas and gives a record up when we do."""
         publish_timeout_ms = int(publish_timeout_s * 1000)
         return self._make(
             KafkaProducer,
             bootstrap_timeout_s,
-            defaults={"linger_ms": 0, "max_request_size": MAX_REQUEST_BYTES},
+            defaults={"linger_ms": 0},
             fixed={
+                **({"max_request_size": max_request_bytes} if max_request_bytes else {}),
                 "acks": "all",
                 "allow_auto_create_topics": False,
                 "delivery_timeout_ms": publish_timeout_ms,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 #: An operator needs time to look at a dead letter, more than Kafka's default of a week.
 DEAD_LETTER_RETENTION_MS = 30 * 24 * 3600 * 1000
 
+#: Room for any record Kafka took with its own limit of 1 MiB, and for the headers that it gains.
+MAX_DEAD_LETTER_BYTES = 10 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class QueueOptions:

@@ -149,13 +149,16 @@ class Inbox:
                 self._fence(partition)
             self._changed.notify()
 
-    def committable(self) -> dict[TopicPartition, int]:
+    def committable(
+        self, partitions: Collection[TopicPartition] | None = None
+    ) -> dict[TopicPartition, int]:
         """Return the next offset of each partition whose position on Kafka is out of date."""
         with self._changed:
             return {
                 tp: next_offset
                 for tp, assignment in self._assignments.items()
-                if (next_offset := assignment.tracker.committable) is not None
+                if (partitions is None or tp in partitions)
+                and (next_offset := assignment.tracker.committable) is not None
                 and next_offset != assignment.committed
             }
 

@@ -29,12 +29,24 @@ _inherited: list[Any] = []
 
 
 class Publisher:
-    """Sends one record at a time, each call bounded by `timeout_s` in total."""
+    """Sends one record at a time, each call bounded by `timeout_s` in total.
 
-    def __init__(self, clients: Clients, *, timeout_s: float, observer: BrokerObserver) -> None:
+    A record above `max_request_bytes` (by default 1 MiB, as Kafka's own limit) is refused before it
+    is sent.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        timeout_s: float,
+        observer: BrokerObserver,
+        max_request_bytes: int | None = None,
+    ) -> None:
         self._clients = clients
         self._timeout_s = timeout_s
         self._observer = observer
+        self._max_request_bytes = max_request_bytes
         self._producer: Any = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -52,10 +64,10 @@ class Publisher:
             future = _send(producer, record, deadline)
             future.get(timeout=max(0.0, deadline - time.monotonic()))
         except KafkaError as error:
+            self._replace_if_broken(producer)
             self._observer.on_publish_failed(record.topic, error)
             raise connection_closed(
-                f"Kafka did not acknowledge a record for {record.topic} within {self._timeout_s} s",
-                error,
+                f"Kafka did not take a record for {record.topic} within {self._timeout_s} s", error
             ) from error
         self._observer.on_published(record.topic, time.monotonic() - started_at)
 
@@ -78,10 +90,7 @@ class Publisher:
             return
         producer = self._producer
         self._forget_producer()
-        try:
-            producer.close(timeout=_CLOSE_TIMEOUT_S)
-        except KafkaError as error:
-            log.warning("The producer did not close in order: %s", error)
+        _close(producer)
 
     def _connected_producer(self, deadline: float) -> Any:
         if self._pid != os.getpid():
@@ -99,9 +108,22 @@ class Publisher:
                 self._producer = self._clients.producer(
                     bootstrap_timeout_s=deadline - time.monotonic(),
                     publish_timeout_s=self._timeout_s,
+                    max_request_bytes=self._max_request_bytes,
                 )
         finally:
             self._lock.release()
+
+    def _replace_if_broken(self, producer: Any) -> None:
+        # One record that Kafka refuses for good (topic's size limit, authorization) puts an
+        # idempotent producer of kafka-python 3.0.12 in a state in which it refuses all others.
+        if not producer._transaction_manager.has_fatal_error():  # noqa: SLF001
+            return
+        with self._lock:
+            if self._producer is not producer:
+                return
+            self._producer = None
+        log.warning("The producer is beyond repair; the next record gets a new one.")
+        threading.Thread(target=_close, args=[producer], daemon=True).start()
 
     def _forget_producer(self) -> None:
         self._producer = None
@@ -121,3 +143,10 @@ def _send(producer: Any, record: OutgoingRecord, deadline: float) -> Any:
             # Raised before the record was buffered, so that trying again cannot send it twice.
             if time.monotonic() >= deadline:
                 raise
+
+
+def _close(producer: Any) -> None:
+    try:
+        producer.close(timeout=_CLOSE_TIMEOUT_S)
+    except KafkaError as error:
+        log.warning("The producer did not close in order: %s", error)

@@ -19,8 +19,8 @@ from kafka.errors import (
     for_code,
 )
 
-from tasks.kafka_broker.clients import MAX_REQUEST_BYTES, Clients
-from tasks.kafka_broker.config import QueueConfig
+from tasks.kafka_broker.clients import Clients
+from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig
 from tasks.kafka_broker.errors import connection_closed, connection_failed
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def topic_specs(queue: QueueConfig) -> dict[str, TopicSpec]:
             "configs": {
                 "retention.ms": str(options.dead_letter_retention_ms),
                 # A record of the largest size must fit in with the headers it gains.
-                "max.message.bytes": str(MAX_REQUEST_BYTES),
+                "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
             },
         },
     }

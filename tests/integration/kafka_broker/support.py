@@ -1,0 +1,55 @@
+"""A plain Kafka client to look at what brokers did from outside, and the fixtures' types."""
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import dramatiq
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+
+from tasks.kafka_broker import KafkaBroker
+
+MakeBroker = Callable[..., KafkaBroker]
+StartWorker = Callable[..., dramatiq.Worker]
+
+
+class Log:
+    """Kafka as any other client sees it."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.producer = KafkaProducer(bootstrap_servers=bootstrap, max_request_size=5 * 1024**2)
+
+    def read(self, topic: str) -> list[Any]:
+        """Return every record of a topic, partition by partition."""
+        with contextlib.closing(
+            KafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+        ) as consumer:
+            partitions = [TopicPartition(topic, p) for p in range(self.partition_count(topic))]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning()
+            ends = consumer.end_offsets(partitions)
+            records: list[Any] = []
+            while any(consumer.position(tp) < end for tp, end in ends.items()):
+                records.extend(itertools.chain(*consumer.poll(200).values()))
+            return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def write(self, topic: str, value: bytes | None, **record: Any) -> None:
+        """Write one record and wait for it."""
+        self.producer.send(topic, value=value, **record).get(10)
+
+    def committed(self, broker: KafkaBroker, queue_name: str = "default") -> dict[int, int]:
+        """Return the group's next offset by partition."""
+        group_id = broker.queues[queue_name].group_id
+        offsets = self.admin.list_group_offsets(group_id)[group_id]
+        return {tp.partition: committed.offset for tp, committed in offsets.items()}
+
+    def partition_count(self, topic: str) -> int:
+        (description,) = self.admin.describe_topics([topic])
+        return len(description["partitions"])
+
+    def close(self) -> None:
+        self.producer.close(timeout=5)
+        self.admin.close()
