@@ -26,6 +26,8 @@ from realtime.whole_frame_socket import LINGER_S, WholeFrameSocket
 
 log = structlog.get_logger(__name__)
 
+NORMAL = 1000
+GOING_AWAY = 1001
 NO_STATUS = 1005
 VANISHED = 1006
 POLICY_VIOLATION = 1008
@@ -45,6 +47,7 @@ class WebSocket(Protocol):
 
     connected: bool
     close_reason: int
+    close_message: str | None
     event: threading.Event
     thread: threading.Thread
     sock: WholeFrameSocket
@@ -121,8 +124,10 @@ class Connection:
             with suppress(ConnectionClosed, LocalProtocolError, OSError):
                 self._ws.close(code, reason)
             return code
-        code = self._ending.code if self._ending else int(self._ws.close_reason)
-        return VANISHED if code == NO_STATUS else code
+        if self._ending:
+            return self._ending.code
+        # A close frame has a message, if an empty one.
+        return VANISHED if self._ws.close_message is None else int(self._ws.close_reason)
 
     def _offered(self) -> Iterator[Frame]:
         while self._ending is None and self._ws.connected:

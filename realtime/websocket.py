@@ -14,7 +14,10 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
 
 from realtime import metrics
 from realtime.connection import (
+    GOING_AWAY,
     INTERNAL_ERROR,
+    NO_STATUS,
+    NORMAL,
     SERVICE_RESTART,
     TOO_MANY_CONNECTIONS,
     Connection,
@@ -35,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 _RETRY_AFTER_S = 5
 #: Closed by the client, or by us for no fault.
-_NORMAL_ENDS = frozenset({1000, 1001, SERVICE_RESTART})
+_NORMAL_ENDS = frozenset({NORMAL, GOING_AWAY, NO_STATUS, SERVICE_RESTART})
 
 
 class WebSocketEndpoint:

@@ -7,15 +7,16 @@ from typing import Any
 worker_class = "gevent"
 control_socket_disable = True
 graceful_timeout = 60
+worker_connections = 6_000  # beyond Options.max_connections, so that HTTP always has room
 
 
 def post_worker_init(worker: Any) -> None:
     side = worker.wsgi.extensions["realtime"]
     side.start()
-    stop = signal.getsignal(signal.SIGTERM)
+    stop: Any = signal.getsignal(signal.SIGTERM)
 
     def close_sockets_then_stop(signum: int, frame: FrameType | None) -> None:
         side.close_all(1012, "server restarting")
-        stop(signum, frame)  # type: ignore[operator]
+        stop(signum, frame)
 
     signal.signal(signal.SIGTERM, close_sockets_then_stop)

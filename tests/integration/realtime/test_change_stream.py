@@ -1,7 +1,6 @@
 """The change stream against a real mongod that is made to fail."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from pymongo.database import Database
 from realtime.change_stream import ChangeStream
 from resumes.errors import StoreUnavailableError
 from tests.eventually import eventually
+from tests.integration.realtime.failures import failing
 
 APP_NAME = "stream-under-test"
 
@@ -52,7 +52,9 @@ def listener() -> Listener:
 @pytest.fixture
 def events(mongo_uri: str, database: Database[dict[str, Any]]) -> Iterator[Collection[Any]]:
     """The collection by a client of its own, so that failures can be aimed at the stream."""
-    with pymongo.MongoClient[dict[str, Any]](mongo_uri, appname=APP_NAME) as client:
+    with pymongo.MongoClient[dict[str, Any]](
+        mongo_uri, appname=APP_NAME, timeoutMS=10_000
+    ) as client:
         yield client[database.name].job_events
 
 
@@ -76,21 +78,6 @@ def insert(database: Database[dict[str, Any]]) -> Callable[..., None]:
         database.job_events.insert_many([{"number": number} for number in numbers])
 
     return insert
-
-
-@contextmanager
-def failing(
-    database: Database[Any], commands: list[str], times: int = 0, **failure: Any
-) -> Iterator[None]:
-    """Have mongod fail the stream's commands so many times, 0: for as long as this is open."""
-    admin = database.client.admin
-    mode = {"times": times} if times else "alwaysOn"
-    data = {"failCommands": commands, "appName": APP_NAME, **failure}
-    admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
-    try:
-        yield
-    finally:
-        admin.command("configureFailPoint", "failCommand", mode="off")
 
 
 @pytest.mark.usefixtures("stream")
@@ -152,7 +139,7 @@ def test_what_happened_while_mongodb_was_away_is_not_missed(
 ) -> None:
     insert(1)
     eventually(lambda: listener.seen == [1])
-    with failing(database, ["getMore", "aggregate"], **failure):
+    with failing(database.client, APP_NAME, ["getMore", "aggregate"], **failure):
         eventually(lambda: stream.age_s() > 0.5)
         insert(2, 3)
     eventually(lambda: listener.seen == [1, 2, 3], within_s=30)
@@ -171,7 +158,7 @@ def test_a_lost_history_becomes_a_resync_and_the_stream_goes_on(
     insert(1)
     eventually(lambda: listener.seen == [1])
     alive_at = datetime.now(UTC)
-    with failing(database, ["getMore"], times=1, errorCode=code):
+    with failing(database.client, APP_NAME, ["getMore"], times=1, errorCode=code):
         eventually(lambda: listener.gaps)
     insert(2)
     eventually(lambda: listener.seen[-1] == 2)
@@ -220,7 +207,7 @@ def test_a_resync_that_failed_is_made_again(
     insert(1)
     eventually(lambda: listener.seen == [1])
     listener.gap_refusals += [StoreUnavailableError(), StoreUnavailableError()]
-    with failing(database, ["getMore"], times=1, errorCode=286):
+    with failing(database.client, APP_NAME, ["getMore"], times=1, errorCode=286):
         eventually(lambda: listener.gaps)
     assert listener.gap_refusals == []
 
@@ -229,7 +216,7 @@ def test_a_stream_that_can_t_be_opened_grows_old(
     stream: ChangeStream, database: Database[Any], listener: Listener
 ) -> None:
     listener.seen.clear()
-    with failing(database, ["getMore", "aggregate"], errorCode=286):
+    with failing(database.client, APP_NAME, ["getMore", "aggregate"], errorCode=286):
         eventually(lambda: stream.age_s() > 0.5)
     eventually(lambda: stream.age_s() < 0.5)
     assert len(listener.gaps) == 1
@@ -252,7 +239,10 @@ def test_starting_twice_is_starting_once(
 
 def _kill_cursors(database: Database[Any]) -> None:
     def kill() -> bool:
-        current = [{"$currentOp": {"idleCursors": True}}, {"$match": {"appName": APP_NAME}}]
+        current: list[dict[str, Any]] = [
+            {"$currentOp": {"idleCursors": True}},
+            {"$match": {"appName": APP_NAME}},
+        ]
         for operation in database.client.admin.aggregate(current):
             cursor = operation.get("cursor")
             if cursor and operation["ns"] == f"{database.name}.job_events":

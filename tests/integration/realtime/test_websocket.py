@@ -15,9 +15,11 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from tests.eventually import eventually
-from tests.integration.realtime.ws_app import UNLUCKY_USER
+from tests.integration.realtime.failures import failing
+from tests.integration.realtime.ws_app import APP_NAME, UNLUCKY_USER
 from tests.integration.realtime.ws_client import TIMEOUT_S, Story, WebProcess, token
 
+HISTORY_LOST = 286
 JOURNEY = ["pending", "processing", "completed"]
 
 
@@ -99,7 +101,7 @@ def test_the_token_may_stand_in_the_header(web: WebProcess, user_id: str, story:
 
 def test_compression_is_declined(web: WebProcess, user_id: str) -> None:
     client = web.connect(user_id, header=["Sec-WebSocket-Extensions: permessage-deflate"])
-    assert "sec-websocket-extensions" not in client.ws.getheaders()
+    assert "sec-websocket-extensions" not in (client.ws.getheaders() or {})
 
 
 @pytest.mark.parametrize("host", ["\xff", "xn--a", "a..b", "x" * 70 + ".example"])
@@ -215,6 +217,18 @@ def test_a_status_never_goes_back(web: WebProcess, user_id: str, story: Story) -
     assert client.statuses(3) == ["pending", "completed", "pending"]
 
 
+def test_what_a_lost_stream_missed_is_told_by_a_resync(
+    web: WebProcess, user_id: str, story: Story
+) -> None:
+    client = web.connect(user_id)
+    losses = web.log().count("change_stream.lost")
+    with failing(story.database.client, APP_NAME, ["getMore", "aggregate"], errorCode=HISTORY_LOST):
+        eventually(lambda: web.log().count("change_stream.lost") > losses)
+        for status in JOURNEY:
+            story.tell(status)
+    assert client.statuses(1) == ["completed"]
+
+
 def test_no_client_is_logged_and_no_trouble(web: WebProcess, story: Story) -> None:
     story.tell("pending")
     eventually(lambda: "ws.no_client" in web.log() and str(story.job_id) in web.log())
@@ -299,6 +313,7 @@ def test_the_connection_ends_with_its_token(web: WebProcess, user_id: str) -> No
 def test_a_client_that_floods_is_closed(web: WebProcess, user_id: str) -> None:
     client = web.connect(user_id)
     frame = websocket.ABNF.create_frame("spam", websocket.ABNF.OPCODE_TEXT).format()
+    assert client.ws.sock
     client.ws.sock.sendall(frame * 5_000)
     assert client.close_code() == 1008
 
@@ -338,10 +353,16 @@ def _fall_silent(_sock: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    "leave", [_leave_with_close_frame, _leave_with_fin, _leave_with_reset, _fall_silent]
+    ("leave", "code"),
+    [
+        (_leave_with_close_frame, 1005),
+        (_leave_with_fin, 1006),
+        (_leave_with_reset, 1006),
+        (_fall_silent, 1006),
+    ],
 )
 def test_who_has_left_leaves_the_hub(
-    strict_web: WebProcess, user_id: str, leave: Callable[[socket.socket], None]
+    strict_web: WebProcess, user_id: str, leave: Callable[[socket.socket], None], code: int
 ) -> None:
     eventually(lambda: strict_web.has_connections(0))
     sock = strict_web.raw(f"/ws?token={token(user_id)}")
@@ -349,6 +370,7 @@ def test_who_has_left_leaves_the_hub(
     eventually(lambda: strict_web.has_connections(1))
     leave(sock)
     eventually(lambda: strict_web.has_connections(0))
+    eventually(lambda: f"code={code} user_id={user_id}" in strict_web.log())
 
 
 def test_who_leaves_before_the_upgrade_is_no_error(web: WebProcess, user_id: str) -> None:

@@ -49,7 +49,7 @@ class Client:
 
     def payloads_until_close(self) -> tuple[list[dict[str, Any]], int]:
         """Return what still comes, and the close code."""
-        payloads = []
+        payloads: list[dict[str, Any]] = []
         while True:
             try:
                 opcode, data = self.ws.recv_data()
