@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.chromium import DESKTOP, PHONE, Browser, opened
+from tests.browser.chromium import DESKTOP, PHONE, opened
 from tests.browser.upload_page import UploadPage
 from tests.eventually import eventually
 from tests.services.client import ServiceClient
@@ -16,8 +16,9 @@ LONG_MAIL = f"{'cong.tang.ton.nu' * 4}@mot-ten-mien-rat-dai.example.vn"
 
 
 @pytest.fixture
-def page(browser: Browser, doubled: ServiceClient) -> UploadPage:
-    return UploadPage(browser, doubled.url)
+def page(doubled_page: UploadPage) -> UploadPage:
+    """Of the service whose parser says what a test wants it to."""
+    return doubled_page
 
 
 def parsed_as(double: ParserDouble, **fields: object) -> None:

@@ -1,7 +1,7 @@
 """What people do on the upload page, in a real Chromium, on the real processes."""
 
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
@@ -9,33 +9,12 @@ from bson import ObjectId
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.chromium import Browser
 from tests.browser.upload_page import UploadPage
 from tests.eventually import eventually
 from tests.services.client import UPLOAD, ServiceClient
-from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
+from tests.services.parser_double import CV_DATA
 
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def doubled_page(browser: Browser, doubled: ServiceClient) -> UploadPage:
-    """The page of a service whose parser does as the test says."""
-    return UploadPage(browser, doubled.url)
-
-
-@pytest.fixture
-def held(double: ParserDouble) -> Iterator[threading.Event]:
-    """While this is not set, a job that is being processed stays so."""
-    released = threading.Event()
-
-    def answer_when_released(request: Request, number: int) -> None:
-        released.wait(60)
-        completes(request, number)
-
-    double.behave = answer_when_released
-    yield released
-    released.set()
 
 
 @pytest.fixture
@@ -109,7 +88,7 @@ def test_a_reload_finds_the_job_again_while_it_runs_and_when_it_is_done(
 
     page.browser.refresh()
     page.wait_for_step("processing")
-    assert page.text("job-file") == "resume.pdf"
+    eventually(lambda: page.text("job-file") == "resume.pdf")
     eventually(lambda: page.text("link") == "Live")
 
     page.open("?lang=vi")
@@ -163,6 +142,20 @@ def test_a_wrong_file_is_caught_before_it_is_sent(
     assert "file-fault" in (page["file"].get_attribute("aria-describedby") or "")
     assert not page.shows("submit")
     assert page.requests_of(UPLOAD) == 0
+
+
+@pytest.mark.parametrize("action", ["drop", "paste"])
+def test_a_file_may_be_dropped_or_pasted_but_only_one(
+    page: UploadPage, client: ServiceClient, action: str
+) -> None:
+    page.sign_in(client.new_user())
+    page.drop_or_paste(action, "a.pdf", "b.pdf")
+    assert page.wait_for("file-fault").text.startswith("One file at a time")
+    page.drop_or_paste(action, "a.pdf")
+    page.wait_for("submit")
+
+    assert page.text("file-name") == "a.pdf"
+    assert not page.shows("file-fault")
 
 
 def test_who_has_a_resume_is_told_so(
@@ -271,6 +264,20 @@ def test_a_refused_token_signs_out(
     assert page.focused_id == "signed-out-title"
     page.browser.refresh()
     page.wait_for("signed-out")
+
+
+def test_a_token_that_expires_while_the_page_waits_signs_out(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event
+) -> None:
+    user = doubled.new_user()
+    job_id = doubled.accepted(user)
+    doubled_page.open(f"?job={job_id}#token={doubled.token(sub=user.id, exp=time.time() + 4)}")
+    doubled_page.wait_for_step("processing")
+    doubled_page.wait_for("signed-out")
+
+    assert not held.is_set()
+    doubled_page.open(f"?job={job_id}#token={user.token}")
+    doubled_page.wait_for_step("processing")
 
 
 def test_an_expired_token_is_not_even_tried(page: UploadPage, client: ServiceClient) -> None:

@@ -12,6 +12,13 @@ from tests.browser.chromium import Browser
 from tests.eventually import eventually
 from tests.services.client import TestUser
 
+_DROP_OR_PASTE = """
+const transfer = new DataTransfer();
+for (const name of arguments[1]) transfer.items.add(new File(["%PDF-1.7"], name));
+const options = { bubbles: true, dataTransfer: transfer, clipboardData: transfer };
+const kind = { drop: DragEvent, paste: ClipboardEvent }[arguments[0]];
+document.body.dispatchEvent(new kind(arguments[0], options));
+"""
 #: The page keeps what its status region said, since it says each thing once.
 _KEEP_ANNOUNCEMENTS = """
 window.announced = [];
@@ -74,6 +81,10 @@ class UploadPage:
 
     def choose(self, file: Path) -> None:
         self["file"].send_keys(str(file))
+
+    def drop_or_paste(self, action: str, *names: str) -> None:
+        """Act as the system does when files are dropped on the page, or pasted into it."""
+        self.browser.execute_script(_DROP_OR_PASTE, action, names)
 
     def upload(self, file: Path) -> None:
         self.choose(file)

@@ -24,7 +24,7 @@ export class JobWatch {
   #connecting = false;
   #socketAllowed = true;
   #asking = false;
-  #framesSeen = 0;
+  #lastFrame = null;
   #lastEventId = "";
   #heardAtMs = 0;
 
@@ -71,11 +71,11 @@ export class JobWatch {
     if (this.#asking) return;
     this.#asking = true;
     this.#heardAtMs = Date.now();
-    const framesBefore = this.#framesSeen;
+    const frameBefore = this.#lastFrame;
     try {
       const job = await this.#ask();
-      // A frame that came meanwhile is newer than this answer.
-      if (framesBefore === this.#framesSeen) this.#deliver(job);
+      // A frame that came meanwhile is newer than this answer, which knows the file's name.
+      this.#deliver(frameBefore === this.#lastFrame ? job : { ...job, ...this.#lastFrame });
     } catch (problem) {
       const isFinal = [400, 401, 404].includes(problem.status);
       if (isFinal) this.#end(problem);
@@ -114,11 +114,11 @@ export class JobWatch {
     this.#failures = 0; // not on open: a server that closes at once must not be stormed
     this.#lastEventId = id ?? this.#lastEventId;
     if (type !== "job_status" || payload.job_id !== this.jobId) return;
-    this.#framesSeen += 1;
     this.#heardAtMs = Date.now();
     const isFailure = payload.status === "failed";
     // Why it failed, as a code, only the job itself tells; without an answer the frame has to do.
-    this.#deliver(isFailure ? await this.#ask().catch(() => payload) : payload);
+    this.#lastFrame = isFailure ? await this.#ask().catch(() => payload) : payload;
+    this.#deliver(this.#lastFrame);
   }
 
   #ask() {
