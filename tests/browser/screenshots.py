@@ -15,7 +15,7 @@ from tests.services.client import TestUser
 
 _ROOT = Path(__file__).parents[2]
 _PICTURE = _ROOT / "docs" / "images" / "upload-finished.png"
-_SIZE = (900, 960)
+_SIZE = (900, 950)
 
 
 def take(browser: Browser, url: str, user: TestUser) -> None:
