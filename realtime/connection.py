@@ -68,18 +68,23 @@ class Ending(NamedTuple):
 
 
 class Connection:
-    """One client's socket; `expires_at` is the token's end in POSIX seconds."""
+    """One client; `expires_at` is the token's end in POSIX seconds.
 
-    def __init__(self, ws: WebSocket, *, expires_at: float, options: Options) -> None:
-        self._ws = ws
+    It takes frames from the moment it is made, before there is a socket: a client who sees his
+    handshake answered misses nothing that happens from then on.
+    """
+
+    _ws: WebSocket
+
+    def __init__(self, *, expires_at: float, options: Options) -> None:
         self._expires_at = expires_at
         self._outbox: deque[Frame] = deque()
         self._outbox_frames = options.outbox_frames
         self._sent_rev: dict[str, int] = {}
         self._ending: Ending | None = None
         # One event wakes the writer, whoever has news: the hub, the reader, or the socket's end.
-        ws.sock.on_close = ws.event.set
-        ws.input_buffer = _ClientMessages(options.client_messages_per_minute, self._on_flood)
+        self._wake = threading.Event()
+        self._client_messages = _ClientMessages(options.client_messages_per_minute, self._on_flood)
 
     def offer(self, frame: Frame) -> bool:
         """Queue the frame without blocking; False when the connection is ending."""
@@ -89,16 +94,17 @@ class Connection:
         if self._ending is not None:
             return False
         self._outbox.append(frame)
-        self._ws.event.set()
+        self._wake.set()
         return True
 
     def close(self, code: int, reason: str) -> None:
         """Have the writer end the connection, after the frame it is at; the first call counts."""
         self._ending = self._ending or Ending(code, reason)
-        self._ws.event.set()
+        self._wake.set()
 
-    def run(self, snapshot: Iterable[Frame]) -> None:
+    def run(self, ws: WebSocket, snapshot: Iterable[Frame]) -> None:
         """Send the snapshot, then what is offered, until either side ends it."""
+        self._attach(ws)
         try:
             for frame in chain(snapshot, self._offered()):
                 if self._ending:
@@ -117,6 +123,14 @@ class Connection:
         self._ws.sock.abort()
         self._ws.thread.join(LINGER_S)
         return code
+
+    def _attach(self, ws: WebSocket) -> None:
+        self._ws = ws
+        ws.event = self._wake
+        ws.sock.on_close = self._wake.set
+        ws.input_buffer = self._client_messages
+        # The reader may have had news for the event that it had before.
+        self._wake.set()
 
     def _say_goodbye(self) -> int:
         if self._ws.connected:
@@ -137,9 +151,9 @@ class Connection:
             elif self._outbox:
                 yield self._outbox.popleft()
             else:
-                self._ws.event.wait(min(remaining_s, _LONGEST_WAIT_S))
+                self._wake.wait(min(remaining_s, _LONGEST_WAIT_S))
                 # Cleared before the look at everything it may stand for, never after.
-                self._ws.event.clear()
+                self._wake.clear()
 
     def _send(self, frame: Frame) -> None:
         if frame.rev <= self._sent_rev.get(frame.job_id, 0):

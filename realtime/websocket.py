@@ -1,11 +1,9 @@
 """GET /ws: refuse by HTTP what can be refused, then subscribe, snapshot, pump.
 
 Each connection holds its request's greenlet until it ends. Promises: nobody unauthenticated gets
-past the handshake; a client hears of his own jobs only; what happens between subscribing and
-reading the snapshot waits in the outbox, so nothing falls between the two.
+past the handshake; a client hears of his own jobs only, and of every transition that follows his
+handshake: he is subscribed before it is answered, and what happens meanwhile waits in the outbox.
 """
-
-from collections.abc import Iterator
 
 import structlog
 from flask import Blueprint, g, request
@@ -15,7 +13,6 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
 from realtime import metrics
 from realtime.connection import (
     GOING_AWAY,
-    INTERNAL_ERROR,
     NO_STATUS,
     NORMAL,
     SERVICE_RESTART,
@@ -24,7 +21,7 @@ from realtime.connection import (
     WebSocket,
 )
 from realtime.fan_out import Jobs
-from realtime.frames import Frame, frame_of
+from realtime.frames import frame_of
 from realtime.handshake import check_origin, check_protocol
 from realtime.hub import Hub, TooManyConnectionsError
 from realtime.options import Options
@@ -60,37 +57,56 @@ class WebSocketEndpoint:
         self._options = options
 
     def admit(self) -> None:
-        """Let the request through to its upgrade, or raise an HTTPException."""
+        """Subscribe the request's user and let it through to its upgrade, or raise."""
         try:
             check_protocol(request)
             check_origin(request, self._options.allowed_origins)
-            g.identity = self._identify()
+            identity = self._identify()
             if self._hub.is_full:
                 raise ServiceUnavailable(
                     "No room for another WebSocket.", retry_after=_RETRY_AFTER_S
                 )
+            self._subscribe(identity)
         except HTTPException as error:
             metrics.connection_errors.labels(reason=str(error.code)).inc()
+            raise
+        except StoreUnavailableError as error:
+            metrics.connection_errors.labels(reason=error.code).inc()
             raise
         self._prepare_upgrade()
 
     def serve(self, ws: WebSocket) -> None:
         """Keep the connection until it ends."""
-        identity: Identity = g.identity
-        connection = Connection(ws, expires_at=identity.expires_at, options=self._options)
-        try:
-            self._hub.add(identity.user_id, connection)
-        except TooManyConnectionsError:
-            connection.close(TOO_MANY_CONNECTIONS, "too many connections")
-            self._note_end(identity.user_id, connection.finish())
-            return
-        log.info("ws.connected", user_id=identity.user_id)
+        connection: Connection = g.connection
+        log.info("ws.connected", user_id=g.user_id)
         try:
             with metrics.connections.track_inprogress():
-                connection.run(self._snapshot(identity.user_id, connection))
+                connection.run(ws, g.snapshot)
         finally:
-            self._hub.remove(identity.user_id, connection)
-            self._note_end(identity.user_id, connection.finish())
+            self._note_end(g.user_id, connection.finish())
+
+    def release(self, _error: BaseException | None = None) -> None:
+        """End the subscription, also of a client who left before he was upgraded."""
+        if g.pop("is_subscribed", False):
+            self._hub.remove(g.user_id, g.connection)
+
+    def _subscribe(self, identity: Identity) -> None:
+        """Subscribe, then read the snapshot, both before the client may see that he is connected.
+
+        So of all that happens after his handshake he hears each transition, not only the last.
+        """
+        g.user_id = identity.user_id
+        g.connection = Connection(expires_at=identity.expires_at, options=self._options)
+        g.snapshot = []
+        try:
+            self._hub.add(identity.user_id, g.connection)
+        except TooManyConnectionsError:
+            g.connection.close(TOO_MANY_CONNECTIONS, "too many connections")
+            return
+        g.is_subscribed = True
+        since = request.args.get("since")
+        events = self._jobs.snapshot(identity.user_id, since if is_object_id(since) else None)
+        g.snapshot = [frame_of(event) for event in events]
 
     def _identify(self) -> Identity:
         ticket = request.args.get("ticket")
@@ -117,15 +133,6 @@ class WebSocketEndpoint:
             "HTTP_SEC_WEBSOCKET_KEY": request.headers["Sec-WebSocket-Key"],
         }
 
-    def _snapshot(self, user_id: str, connection: Connection) -> Iterator[Frame]:
-        since = request.args.get("since")
-        try:
-            yield from map(
-                frame_of, self._jobs.snapshot(user_id, since if is_object_id(since) else None)
-            )
-        except StoreUnavailableError:
-            connection.close(INTERNAL_ERROR, "state unavailable")
-
     def _note_end(self, user_id: str, code: int) -> None:
         log.info("ws.closed", user_id=user_id, code=code)
         if code not in _NORMAL_ENDS:
@@ -136,6 +143,7 @@ def websocket_blueprint(endpoint: WebSocketEndpoint) -> Blueprint:
     """Return the blueprint of `GET /ws`."""
     blueprint = Blueprint("websocket", __name__)
     blueprint.before_request(endpoint.admit)
+    blueprint.teardown_request(endpoint.release)
     blueprint.register_error_handler(OSError, _vanished)
     Sock().route("/ws", bp=blueprint)(endpoint.serve)
     return blueprint

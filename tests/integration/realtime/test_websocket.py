@@ -235,8 +235,11 @@ def test_no_client_is_logged_and_no_trouble(web: WebProcess, story: Story) -> No
     assert web.is_healthy()
 
 
-def test_without_the_database_the_connection_ends_instead_of_lying(web: WebProcess) -> None:
-    assert web.open(f"/ws?token={token(UNLUCKY_USER)}").close_code() == 1011
+def test_without_the_database_nobody_is_upgraded_and_nobody_stays_subscribed(
+    web: WebProcess,
+) -> None:
+    assert web.refusal(f"/ws?token={token(UNLUCKY_USER)}").status_code == 503
+    eventually(lambda: web.has_connections(0))
 
 
 def test_a_malformed_event_holds_nobody_up(web: WebProcess, user_id: str, story: Story) -> None:

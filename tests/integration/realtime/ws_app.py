@@ -15,7 +15,7 @@ import pymongo
 from bson import ObjectId
 from flask import Flask, Response, jsonify, request
 from pymongo.collection import Collection
-from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
 
 import realtime
 from resumes.errors import StoreUnavailableError
@@ -86,6 +86,7 @@ def create_app() -> Flask:
     jobs = EventJobs(database.job_events)
     app = Flask(__name__)
     app.register_error_handler(HTTPException, problem)
+    app.register_error_handler(StoreUnavailableError, lambda _: problem(ServiceUnavailable()))
     side = realtime.register(
         app,
         authenticate=authenticate,

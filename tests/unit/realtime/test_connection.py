@@ -62,29 +62,29 @@ def frame(rev: int, job_id: str = "j") -> Frame:
     return Frame(job_id, rev, f"{job_id}{rev}")
 
 
-def connection(wire: Wire, lives_s: float = 3_600, **options: Any) -> Connection:
-    return Connection(wire, expires_at=time.time() + lives_s, options=Options(**options))
+def connection(lives_s: float = 3_600, **options: Any) -> Connection:
+    return Connection(expires_at=time.time() + lives_s, options=Options(**options))
 
 
-def run_to_end(connection: Connection, snapshot: list[Frame]) -> int:
-    connection.run(snapshot)
+def run_to_end(connection: Connection, wire: Wire, snapshot: list[Frame]) -> int:
+    connection.run(wire, snapshot)
     return connection.finish()
 
 
 def test_the_snapshot_goes_before_what_was_offered_meanwhile() -> None:
     wire = Wire()
-    subject = connection(wire, lives_s=0.2)
+    subject = connection(lives_s=0.2)
     subject.offer(frame(3))
-    assert run_to_end(subject, [frame(2)]) == 4401
+    assert run_to_end(subject, wire, [frame(2)]) == 4401
     assert wire.sent == ["j2", "j3"]
 
 
 def test_what_the_snapshot_said_is_not_said_again() -> None:
     wire = Wire()
-    subject = connection(wire, lives_s=0.2)
+    subject = connection(lives_s=0.2)
     for rev in [1, 2, 3]:
         subject.offer(frame(rev))
-    run_to_end(subject, [frame(2)])
+    run_to_end(subject, wire, [frame(2)])
     assert wire.sent == ["j2", "j3"]
 
 
@@ -94,13 +94,13 @@ frames = st.lists(st.builds(frame, st.integers(1, 5), st.sampled_from("abc")), m
 @given(snapshot=frames, offered=frames)
 def test_whatever_comes_a_job_never_goes_back(snapshot: list[Frame], offered: list[Frame]) -> None:
     wire = Wire()
-    subject = connection(wire)
+    subject = connection()
     for each in offered:
         subject.offer(each)
     # Ends after what was offered: the last frame of all closes the connection.
     wire.on_send = lambda text: subject.close(1000, "") if text == "z1" else None
     subject.offer(frame(1, "z"))
-    subject.run(snapshot)
+    subject.run(wire, snapshot)
     by_job: dict[str, list[int]] = {}
     for text in wire.sent:
         by_job.setdefault(text[0], []).append(int(text[1:]))
@@ -112,9 +112,9 @@ def test_whatever_comes_a_job_never_goes_back(snapshot: list[Frame], offered: li
 
 def test_a_full_outbox_closes_the_connection_and_takes_no_more() -> None:
     wire = Wire()
-    subject = connection(wire, outbox_frames=2)
+    subject = connection(outbox_frames=2)
     assert [subject.offer(frame(rev)) for rev in [1, 2, 3, 4]] == [True, True, False, False]
-    assert run_to_end(subject, []) == 1013
+    assert run_to_end(subject, wire, []) == 1013
     assert wire.sent == []
     assert wire.closed == [(1013, "too slow")]
 
@@ -123,7 +123,7 @@ def test_a_missed_send_deadline_is_being_too_slow() -> None:
     def time_out(_text: str) -> None:
         raise TimeoutError
 
-    assert run_to_end(connection(Wire(on_send=time_out)), [frame(1)]) == 1013
+    assert run_to_end(connection(), Wire(on_send=time_out), [frame(1)]) == 1013
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, ConnectionClosed, LocalProtocolError])
@@ -135,56 +135,56 @@ def test_a_peer_that_is_gone_ends_the_run(error: type[Exception]) -> None:
         raise error
 
     wire.on_send = lose
-    assert run_to_end(connection(wire), [frame(1)]) == 1006
+    assert run_to_end(connection(), wire, [frame(1)]) == 1006
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1005])
 def test_a_peer_s_goodbye_is_reported_as_his(code: int) -> None:
     wire = Wire(connected=False, close_reason=code, close_message="")
-    assert run_to_end(connection(wire), []) == code
+    assert run_to_end(connection(), wire, []) == code
     assert wire.closed == []
 
 
 def test_the_first_reason_to_close_counts() -> None:
     wire = Wire()
-    subject = connection(wire)
+    subject = connection()
     subject.close(4429, "first")
     subject.close(1012, "second")
-    assert run_to_end(subject, []) == 4429
+    assert run_to_end(subject, wire, []) == 4429
     assert wire.closed == [(4429, "first")]
 
 
 def test_a_close_stops_the_snapshot() -> None:
     wire = Wire()
-    subject = connection(wire)
+    subject = connection()
 
     def snapshot() -> Iterator[Frame]:
         yield frame(1)
         subject.close(1012, "restart")
         yield frame(2)
 
-    subject.run(snapshot())
+    subject.run(wire, snapshot())
     assert wire.sent == ["j1"]
 
 
 def test_an_expired_token_closes_even_who_has_frames_waiting() -> None:
     wire = Wire()
-    subject = connection(wire, lives_s=-1)
+    subject = connection(lives_s=-1)
     subject.offer(frame(1))
-    assert run_to_end(subject, []) == 4401
+    assert run_to_end(subject, wire, []) == 4401
     assert wire.sent == []
 
 
 def test_an_error_of_ours_is_called_one() -> None:
     wire = Wire()
-    subject = connection(wire)
+    subject = connection()
 
     def fail(_text: str) -> None:
         raise KeyError("a defect")
 
     wire.on_send = fail
     with pytest.raises(KeyError):
-        subject.run([frame(1)])
+        subject.run(wire, [frame(1)])
     assert subject.finish() == 1011
 
 
@@ -204,9 +204,9 @@ def _hang_up(_subject: Connection, wire: Wire) -> None:
 @pytest.mark.parametrize("wake", [_offer, _close, _hang_up])
 def test_a_waiting_writer_is_woken(wake: Callable[[Connection, Wire], None]) -> None:
     wire = Wire()
-    subject = connection(wire)
+    subject = connection()
     wire.on_send = lambda _text: subject.close(1000, "")
-    writer = threading.Thread(target=subject.run, args=([],))
+    writer = threading.Thread(target=subject.run, args=(wire, []))
     writer.start()
     wake(subject, wire)
     writer.join(TIMEOUT_S)
@@ -215,9 +215,12 @@ def test_a_waiting_writer_is_woken(wake: Callable[[Connection, Wire], None]) -> 
 
 def test_the_client_s_messages_are_counted_and_not_kept() -> None:
     wire = Wire()
-    subject = connection(wire, client_messages_per_minute=3)
-    for _ in range(3):
-        wire.input_buffer.append("hello")
-    assert subject.offer(frame(1))
-    wire.input_buffer.append("one too many")
-    assert run_to_end(subject, []) == 1008
+    subject = connection(client_messages_per_minute=3)
+
+    def speak(text: str) -> None:
+        for _ in range(3 if text == "j1" else 1):
+            wire.input_buffer.append("hello")
+
+    wire.on_send = speak
+    assert run_to_end(subject, wire, [frame(1), frame(2), frame(3)]) == 1008
+    assert wire.sent == ["j1", "j2"]
