@@ -34,7 +34,7 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     exposition: Callable[[], tuple[bytes, str]],
 ) -> Flask:
     """Return the web application; `webapp.auth.configure_jwt` and /ws are added by wsgi.py."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # webapp.pages serves the assets
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
     app.config["MAX_FORM_PARTS"] = 20
