@@ -39,9 +39,10 @@ def demo() -> None:
         data_dir = Path(folder)
         web = ports.free_port(procfile.PORT_STEP, 2 * procfile.PORT_STEP)
         at = stack.Ports(web, kafka=ports.free_port(), mongo=ports.free_port())
+        email = f"demo-{secrets.token_hex(4)}@example.test"
         log_path = data_dir / "service.log"
         try:
-            with stack.started(data_dir, at, _own_env(), log_path=log_path) as running:
+            with stack.started(data_dir, at, _own_env(), email=email, log_path=log_path) as running:
                 _upload_and_watch(running)
         except DevstackError:
             if log_path.exists():  # it is thrown away with the rest
@@ -58,11 +59,11 @@ def _own_env() -> dict[str, str]:
 
 
 def _upload_and_watch(running: stack.Stack) -> None:
-    user_id, token = running.make_user(f"demo-{secrets.token_hex(4)}@example.test")
-    print(f"user {user_id} uploads {_SAMPLE.relative_to(ROOT)} to {running.url}", flush=True)
+    user = running.user
+    print(f"{user.email} uploads {_SAMPLE.relative_to(ROOT)} to {running.url}", flush=True)
     try:
-        completed = _follow_upload(running.url, token)
-        _check_resume(running, user_id, token, completed)
+        completed = _follow_upload(running.url, user.token)
+        _check_resume(running, completed)
     except (websocket.WebSocketException, LookupError, TypeError, ValueError) as error:
         raise DevstackError(f"an answer is not as the contract says: {error!r}") from error
 
@@ -118,20 +119,18 @@ def _check_frames(payloads: list[dict[str, Any]], job_id: str) -> dict[str, Any]
     return completed
 
 
-def _check_resume(
-    running: stack.Stack, user_id: str, token: str, completed: dict[str, Any]
-) -> None:
+def _check_resume(running: stack.Stack, completed: dict[str, Any]) -> None:
     """Print the resume as the API shows it, and compare it with what MongoDB holds."""
     answer = requests.get(
         f"{running.url}/api/v1/resumes/{completed['resume_id']}",
-        headers={"Authorization": f"Bearer {token}"},
+        headers={"Authorization": f"Bearer {running.user.token}"},
         timeout=_WITHIN_S,
     )
     _require(answer.ok, f"the stored resume is not to be had: {answer.text}")
     shown = answer.json()["resume"]
     print(json.dumps(shown, ensure_ascii=False, indent=2))
     with pymongo.MongoClient[dict[str, Any]](running.env["DATABASE_SOURCE"]) as client:
-        user = client[_DATABASE]["user"].find_one({"_id": ObjectId(user_id)}) or {}
+        user = client[_DATABASE]["user"].find_one({"_id": ObjectId(running.user.id)}) or {}
     _require(len(user.get("resume", [])) == 1, "user.resume does not hold one resume")
     [stored] = user["resume"]
     _require(str(stored["_id"]) == completed["resume_id"], "user.resume is another resume")

@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[1]
 _POLL_INTERVAL_S = 0.05
 
 
-def dies_with_parent(argv: Sequence[str], signal_name: str = "KILL") -> list[str]:
-    """Return `argv` wrapped so that the kernel signals it when its parent is gone.
+def dies_with_parent(argv: Sequence[str]) -> list[str]:
+    """Return `argv` wrapped so that the kernel kills it when its parent is gone.
 
     util-linux's setpriv instead of a `preexec_fn`, which may deadlock in a process with threads.
     """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", signal_name, "--", *argv] if setpriv else list(argv)
+    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else list(argv)
 
 
 class Process:
@@ -38,11 +38,10 @@ class Process:
         *,
         log_path: Path | None = None,
         env: Mapping[str, str] | None = None,
-        orphan_signal: str = "KILL",
     ) -> None:
         self.name = name
         self.log_path = log_path
-        self._argv = dies_with_parent(argv, orphan_signal)
+        self._argv = dies_with_parent(argv)
         self._env = env
         self._child: subprocess.Popen[bytes] | None = None
         self._is_asked = False

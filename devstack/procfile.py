@@ -6,14 +6,18 @@ ours. Its children die with it, so whoever starts it need only see to it that it
 """
 
 import contextlib
+import ctypes
 import http.client
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+import honcho.process
 from honcho.environ import ProcessParams, expand_processes, parse_procfile
 from honcho.manager import Manager
 
@@ -23,6 +27,7 @@ from devstack.process import ROOT, dies_with_parent
 #: honcho's distance between the base ports of two lines; instances of one line are neighbours.
 PORT_STEP = 100
 _PROBE_TIMEOUT_S = 3
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _RELEASE = "release"  # runs once and ends, before the others
 
 
@@ -80,9 +85,19 @@ def _own_metrics(process: ProcessParams) -> dict[str, str]:
     return env
 
 
+class _Keeper(honcho.process.Process):  # type: ignore[misc]  # honcho is untyped
+    """honcho's own child, which reads the output of one process: it must not outlive honcho."""
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        super().run(*args, **kwargs)
+
+
 def main() -> int:
     """Run all processes until one ends or we are told to stop; return the exit code."""
     manager = Manager()
+    manager._process_ctor = _Keeper  # noqa: SLF001  # the seam honcho's own tests use
     for process in processes(os.environ):
         command = f"exec {shlex.join(dies_with_parent(shell(process.cmd)))}"
         manager.add_process(process.name, command, env=process.env, cwd=str(ROOT))

@@ -7,18 +7,18 @@ from devstack.errors import DevstackError
 from devstack.process import ROOT
 
 DATA_DIR = ROOT / ".data" / "run"
-_USER = "dev@example.test"
+_EMAIL = "dev@example.test"
 _DEFAULT_PORTS = {"PORT": 8000, "KAFKA_PORT": 9092, "MONGO_PORT": 27017}
 
 
 def run() -> None:
     """Run until a signal, or until a part of it ends (DevstackError)."""
     web, kafka, mongo = (_port(setting) for setting in _DEFAULT_PORTS)
-    with stack.started(DATA_DIR, stack.Ports(web, kafka, mongo), os.environ) as running:
-        _, token = running.make_user(_USER)
+    at = stack.Ports(web, kafka, mongo)
+    with stack.started(DATA_DIR, at, os.environ, email=_EMAIL) as running:
         print(
             f"\n  ready: {running.url}\n"
-            f"  signed in as {_USER}: {running.url}/#token={token}\n\n"
+            f"  signed in as {_EMAIL}: {running.url}/#token={running.user.token}\n\n"
             "  Ctrl-C stops it; its data stays until `make clean-data`\n",
             flush=True,
         )

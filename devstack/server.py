@@ -4,6 +4,7 @@ import abc
 from pathlib import Path
 
 from devstack import ports
+from devstack.errors import DevstackError
 from devstack.process import Process
 
 READY_WITHIN_S = 60
@@ -37,10 +38,20 @@ class Server(abc.ABC):
 
     def start(self) -> None:
         """Start the server and return when it answers; raise DevstackError when it can't."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the server without waiting for it."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._process = Process(self.name, self._command(), log_path=self.log_path)
+        self._process.start()
+
+    def wait_until_ready(self) -> None:
+        """Return when the launched server answers; kill it and raise when it does not."""
+        if self._process is None:
+            raise DevstackError(f"{self.name} was not launched")
         try:
-            self._process.start()
             self._wait_until_ready(self._process)
         except BaseException:
             self.kill()

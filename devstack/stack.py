@@ -42,10 +42,20 @@ class Ports:
 
 
 @dataclasses.dataclass(frozen=True)
+class User:
+    """Somebody who may sign in."""
+
+    id: str
+    email: str
+    token: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Stack:
-    """A running stack: where it is, and the environment of its processes."""
+    """A running stack: where it is, who may use it, and the environment of its processes."""
 
     url: str
+    user: User
     env: Mapping[str, str]
     service: Process
     servers: Sequence[Server]
@@ -59,20 +69,20 @@ class Stack:
             time.sleep(_POLL_INTERVAL_S)
         raise DevstackError("a process of the service has ended, so the others were stopped")
 
-    def make_user(self, email: str) -> tuple[str, str]:
-        """Return the id and an access token of the user, made unless there is one."""
-        user_id = _run(["flask", "--app", "wsgi", "user", "create", "--email", email], self.env)
-        return user_id, _run(["flask", "--app", "wsgi", "user", "token", user_id], self.env)
-
 
 @contextlib.contextmanager
 def started(
-    data_dir: Path, at: Ports, env: Mapping[str, str], *, log_path: Path | None = None
+    data_dir: Path,
+    at: Ports,
+    env: Mapping[str, str],
+    *,
+    email: str,
+    log_path: Path | None = None,
 ) -> Iterator[Stack]:
     """Start everything and stop it on leaving; raise DevstackError when something can't start.
 
-    `KAFKA_BROKERS` and `DATABASE_SOURCE` in `env` name servers to use instead of our own. The
-    service's output goes to `log_path`, or to ours.
+    The user of `email` is made unless there is one. `KAFKA_BROKERS` and `DATABASE_SOURCE` in `env`
+    name servers to use instead of our own. The service's output goes to `log_path`, or to ours.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     given = {name: value for name, value in env.items() if value}
@@ -87,20 +97,30 @@ def started(
         servers = [server for setting, server in wanted.items() if setting not in given]
         _require_free_ports(servers, service_env)
         for server in servers:
-            _say(f"starting {server.name}")
             opened.callback(server.stop)
-            server.start()
+            server.launch()
+        for server in servers:
+            _say(f"starting {server.name}")
+            server.wait_until_ready()
         _say("migrating the database")
         _run(procfile.release_command(), service_env)
         _say("starting the service")
         service = _service(service_env, log_path)
         opened.callback(service.stop)
-        _start(service, service_env)
-        yield Stack(f"http://localhost:{at.web}", service_env, service, servers)
+        service.start()
+        user = _make_user(email, service_env)
+        _wait_until_ready(service, service_env)
+        yield Stack(f"http://localhost:{at.web}", user, service_env, service, servers)
 
 
-def _start(service: Process, env: Mapping[str, str]) -> None:
-    service.start()
+def _make_user(email: str, env: Mapping[str, str]) -> User:
+    """Make the user, unless there is one."""
+    command = ["flask", "--app", "wsgi", "user"]
+    user_id = _run([*command, "create", "--email", email], env)
+    return User(user_id, email, _run([*command, "token", user_id], env))
+
+
+def _wait_until_ready(service: Process, env: Mapping[str, str]) -> None:
     for process in procfile.processes(env):
         service.wait_until(
             functools.partial(procfile.is_ready, process),
@@ -115,7 +135,6 @@ def _service(env: Mapping[str, str], log_path: Path | None) -> Process:
         [sys.executable, "-m", "devstack.procfile"],
         env=env,
         log_path=log_path,
-        orphan_signal="TERM",  # honcho then stops its children in order
     )
 
 

@@ -35,11 +35,15 @@ def main() -> None:
         at = stack.Ports(web=ports.free_port(), kafka=ports.free_port(), mongo=ports.free_port())
         with (
             stack.started(
-                Path(folder), at, os.environ, log_path=Path(folder) / "service.log"
+                Path(folder),
+                at,
+                os.environ,
+                email="picture@example.com",
+                log_path=Path(folder) / "service.log",
             ) as running,
             opened(Path(folder) / "profile") as browser,
         ):
-            take(browser, running.url, TestUser(*running.make_user("picture@example.com")))
+            take(browser, running.url, TestUser(running.user.id, running.user.token))
 
 
 if __name__ == "__main__":
