@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-pytest_plugins = ["tests.services.servers", "tests.services.stack"]
+pytest_plugins = ["tests.services.servers", "tests.services.stack", "tests.services.clients"]
 
 _TESTS = Path(__file__).parent
 _MARKED_FOLDERS = {"integration", "acceptance", "browser", "architecture"}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def test_the_metrics_count_jobs_kafka_and_sockets(
         urls = [*service.web_urls, *service.worker_urls]
         return "".join(requests.get(f"{url}/metrics", timeout=10).text for url in urls)
 
+    def counts(name: str, labels: tuple[str, ...], was: float) -> bool:
+        return metric(metrics(), name, *labels) > was
+
     before = metrics()
     user, unlucky = client.new_user(), client.new_user()
     with client.socket(user) as frames:
@@ -57,10 +61,7 @@ def test_the_metrics_count_jobs_kafka_and_sockets(
         ("websocket_connection_errors_total", ('reason="401"',)),
     ):
         was = metric(before, name, *labels)
-        eventually(
-            lambda name=name, labels=labels, was=was: metric(metrics(), name, *labels) > was,
-            why=f"{name} counts",
-        )
+        eventually(partial(counts, name, labels, was), why=f"{name} counts")
     eventually(
         lambda: "kafka_consumer_lag{" in metrics() and metric(metrics(), "kafka_consumer_lag") == 0,
         why="the lag of all partitions is shown, and it is 0",

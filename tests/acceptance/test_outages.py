@@ -1,6 +1,7 @@
 """CONTRACT part 1, the rows of outages: Kafka or MongoDB does not answer. Servers of its own."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pymongo
 import pytest
@@ -48,7 +49,7 @@ def stack(own_kafka: Kafka, own_mongod: Mongod) -> Iterator[ServiceStack]:
 
 @pytest.fixture
 def outage(stack: ServiceStack, own_mongod: Mongod) -> Iterator[ServiceClient]:
-    with pymongo.MongoClient(own_mongod.uri, tz_aware=True) as mongo:
+    with pymongo.MongoClient[dict[str, Any]](own_mongod.uri, tz_aware=True) as mongo:
         yield ServiceClient(stack.web_urls[0], stack.jwt_secret, mongo[stack.database_name])
 
 

@@ -110,7 +110,8 @@ class ServiceClient:
             yield Frames(connection)
         finally:
             connection.close()
-            connection.shutdown()  # `close` leaves the socket open when the server closed first
+            # `close` leaves the socket open when the server closed first.
+            connection.shutdown()  # type: ignore[no-untyped-call]
 
 
 class Frames:

@@ -209,7 +209,7 @@ def attempts(migrated: Database[Any]) -> Iterator[type[Attempts]]:
 
 
 def test_no_order_of_attempts_ends_a_job_twice(attempts: type[Attempts]) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         attempts,
         settings=settings(
             max_examples=25,
