@@ -22,7 +22,7 @@ _DEVELOPMENT = os.environ.get("APP_ENV") == "development"
 _PROBES = {"/livez", "/readyz", "/metrics"}
 
 
-class AccessLogger(Logger):
+class AccessLogger(Logger):  # type: ignore[misc] # untyped
     """One JSON line for a request, as structlog's, and never a query string: tokens stand there."""
 
     def access(
@@ -87,4 +87,4 @@ def post_worker_init(worker: Any) -> None:
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a worker that is gone."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from resume_parser.errors import PdfError
