@@ -97,10 +97,10 @@ def started(
         servers = [server for setting, server in wanted.items() if setting not in given]
         _require_free_ports(servers, service_env)
         for server in servers:
+            _say(f"starting {server.name}")
             opened.callback(server.stop)
             server.launch()
         for server in servers:
-            _say(f"starting {server.name}")
             server.wait_until_ready()
         _say("migrating the database")
         _run(procfile.release_command(), service_env)
