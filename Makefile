@@ -18,7 +18,7 @@ $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -I devstack/preflight.py
 	@echo "installing Python packages into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r $< \
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< \
 		|| { echo "make setup: pip failed, see above; a second try goes on from here" >&2; exit 1; }
 	@touch $@
 
