@@ -8,7 +8,6 @@ reaches a fenced object and changes nothing. Not thread-safe: guarded by the loc
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from kafka.structs import TopicPartition
 
@@ -20,16 +19,6 @@ BUFFER_RECORDS = 500
 #: Reading stops as well when a crash would repeat this many records: one slow task must not let
 #: the others run ahead without end.
 MAX_SPAN = 16_384
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One record on its way through the workers."""
-
-    record: IncomingRecord
-    assignment: "PartitionAssignment"
-    taken_at: float = field(default_factory=time.monotonic)
-    is_running: bool = False
 
 
 class PartitionAssignment:

@@ -47,7 +47,7 @@ class KafkaBroker(Broker):
     def __init__(  # noqa: PLR0913 - a broker's settings, all named
         self,
         *,
-        bootstrap_servers: Sequence[str] = ("localhost:9092",),
+        bootstrap_servers: str | Sequence[str] = ("localhost:9092",),
         namespace: str = "",
         group_id: str = "dramatiq",
         num_partitions: int = 12,
@@ -70,6 +70,8 @@ class KafkaBroker(Broker):
         self._drain_timeout_s = drain_timeout_s
         self._put_back_delay_s = put_back_delay_s
         self._observer = observer or BrokerObserver()
+        if isinstance(bootstrap_servers, str):
+            bootstrap_servers = bootstrap_servers.split(",")
         self._clients = Clients(bootstrap_servers, client_options)
         self._topics = Topics(self._clients)
         self._publisher = Publisher(
@@ -161,12 +163,12 @@ class KafkaBroker(Broker):
 
     def stop_handing_out(self) -> None:
         """Let no more tasks begin in this process; those that run may finish."""
-        for consumer in self._consumers.values():
+        for consumer in list(self._consumers.values()):
             consumer.stop_handing_out()
 
     def close(self) -> None:
         """Leave the groups and send what is buffered."""
-        for consumer in self._consumers.values():
+        for consumer in list(self._consumers.values()):
             consumer.close()
         self._consumers.clear()
         self._publisher.close()

@@ -13,11 +13,10 @@ from dramatiq import Consumer, MessageProxy
 from dramatiq.errors import BrokerConnectionError
 
 from tasks.kafka_broker import codec
-from tasks.kafka_broker.assignment import Delivery
 from tasks.kafka_broker.config import QueueConfig
 from tasks.kafka_broker.dead_letters import DeadLetters
 from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
-from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.inbox import Delivery, Inbox
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller
@@ -59,10 +58,9 @@ class KafkaQueueConsumer(Consumer):
     def ack(self, message: KafkaMessage) -> None:  # type: ignore[override]
         """Mark the record done, unless its task put it back."""
         if message.is_put_back:
-            message.release()
-            self._observer.on_put_back(message.record.topic, message.record.partition)
+            self._put_back(message.delivery)
         else:
-            self._finish(message)
+            self._finish(message.delivery)
 
     def nack(self, message: KafkaMessage) -> None:  # type: ignore[override]
         """Write the record to the dead-letter topic, and only then mark it done.
@@ -78,7 +76,7 @@ class KafkaQueueConsumer(Consumer):
                 message_id=message.message_id,
                 attempts=retries + 1 if isinstance(retries, int) else None,
             )
-        self._finish(message)
+        self._finish(message.delivery)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Do nothing: what is not committed is read again by the partition's next owner."""
@@ -117,7 +115,7 @@ class KafkaQueueConsumer(Consumer):
         except DecodeError as error:
             self._reject(delivery, error)
             return None
-        return KafkaMessage(message, delivery, self._inbox)
+        return KafkaMessage(message, delivery)
 
     def _reject(self, delivery: Delivery, error: DecodeError) -> None:
         record = delivery.record
@@ -125,11 +123,18 @@ class KafkaQueueConsumer(Consumer):
             self._dead_letters.write(record, error, message_id=codec.record_id(record))
         except BrokerConnectionError as broken:
             log.warning("A dead letter could not be written and will be tried again: %s", broken)
-            self._inbox.put_back(delivery)
+            self._put_back(delivery)
         else:
-            self._inbox.finish(delivery)
+            self._finish(delivery)
 
-    def _finish(self, message: KafkaMessage) -> None:
-        if message.finish():
-            record, duration_s = message.record, time.monotonic() - message.taken_at
+    # A delivery ends in its own inbox: dramatiq gives a message to the queue's present consumer,
+    # which may not be the one that it came from.
+
+    def _finish(self, delivery: Delivery) -> None:
+        if delivery.inbox.finish(delivery):
+            record, duration_s = delivery.record, time.monotonic() - delivery.taken_at
             self._observer.on_finished(record.topic, record.partition, duration_s)
+
+    def _put_back(self, delivery: Delivery) -> None:
+        delivery.inbox.put_back(delivery)
+        self._observer.on_put_back(delivery.record.topic, delivery.record.partition)

@@ -9,14 +9,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import Delivery, PartitionAssignment
+from tasks.kafka_broker.assignment import PartitionAssignment
 from tasks.kafka_broker.codec import IncomingRecord
 
 #: How long `take` waits in a stopping worker.
 _STOPPING_TICK_S = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One record on its way through the workers, with all that its end needs to know."""
+
+    record: IncomingRecord
+    assignment: PartitionAssignment
+    inbox: "Inbox"
+    taken_at: float = field(default_factory=time.monotonic)
+    is_running: bool = False
 
 
 class Inbox:
@@ -201,7 +213,7 @@ class Inbox:
             self._turns.rotate(-1)
             record = assignment.pop(has_room=has_room)
             if record is not None:
-                return Delivery(record, assignment)
+                return Delivery(record, assignment, self)
         return None
 
     def _wake_at(self, deadline: float) -> float:

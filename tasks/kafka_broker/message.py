@@ -1,6 +1,6 @@
 """A message with the record it came from: what dramatiq's workers hold in their hands.
 
-It carries its own `Inbox` and assignment, so that an acknowledgement needs no look-up and cannot
+It carries its own assignment and `Inbox`, so that an acknowledgement needs no look-up and cannot
 reach the wrong one, whichever consumer of the queue it is given to. Used by one worker at a time.
 """
 
@@ -8,29 +8,22 @@ from typing import Any
 
 from dramatiq import Message, MessageProxy
 
-from tasks.kafka_broker.assignment import Delivery
 from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.inbox import Delivery
 
 
 class KafkaMessage(MessageProxy):
     """A dramatiq message that knows its place on Kafka."""
 
-    def __init__(self, message: Message[Any], delivery: Delivery, inbox: Inbox) -> None:
+    def __init__(self, message: Message[Any], delivery: Delivery) -> None:
         super().__init__(message)
-        self._delivery = delivery
-        self._inbox = inbox
+        self.delivery = delivery
         self._is_put_back = False
 
     @property
     def record(self) -> IncomingRecord:
         """The record as it was read."""
-        return self._delivery.record
-
-    @property
-    def taken_at(self) -> float:
-        """When the record was handed out (monotonic seconds)."""
-        return self._delivery.taken_at
+        return self.delivery.record
 
     @property
     def error(self) -> BaseException | None:
@@ -45,7 +38,7 @@ class KafkaMessage(MessageProxy):
     @property
     def is_owned(self) -> bool:
         """True while this process owns the record's partition and its end still counts."""
-        return not self._delivery.assignment.is_fenced
+        return not self.delivery.assignment.is_fenced
 
     def put_back(self) -> None:
         """Make the coming `ack` leave the record unfinished, to be handed out again."""
@@ -53,12 +46,4 @@ class KafkaMessage(MessageProxy):
 
     def begin(self) -> bool:
         """Claim the right to run; False when the record is another owner's by now."""
-        return self._inbox.begin(self._delivery)
-
-    def finish(self) -> bool:
-        """Mark the record done; False when that no longer matters."""
-        return self._inbox.finish(self._delivery)
-
-    def release(self) -> None:
-        """Leave the record unfinished."""
-        self._inbox.put_back(self._delivery)
+        return self.delivery.inbox.begin(self.delivery)

@@ -15,11 +15,17 @@ class DeadLetterOnFailure(Middleware):
 
     dramatiq leaves that decision to its Retries; without any middleware that decides, a task that
     raised would be acknowledged. `PutBack`, dramatiq's Shutdown and the classes in `put_back_on`
-    put the record back instead.
+    put the record back instead. dramatiq logs the classes in an actor's option `throws` without a
+    traceback.
     """
 
     def __init__(self, *, put_back_on: tuple[type[BaseException], ...] = ()) -> None:
         self._put_back_on: tuple[type[BaseException], ...] = (PutBack, Shutdown, *put_back_on)
+
+    @property
+    def actor_options(self) -> set[str]:
+        """The options that actors may have because of this."""
+        return {"throws"}
 
     def after_process_message(
         self,

@@ -85,10 +85,15 @@ class Poller:
         is_short = is_paused or self._rebalancer.is_seeing_off
         batches = self._consumer.poll(1000 * (_SHORT_POLL_S if is_short else _POLL_S))
         self.polled_at = time.monotonic()
-        self.is_member = self._consumer.group_metadata().state == MemberState.STABLE
+        self.is_member = self._has_its_place()
         for partition, records in batches.items():
             self._inbox.add(partition, records)
         self._commits.commit_if_due()
+
+    def _has_its_place(self) -> bool:
+        # The state alone stays "stable" while Kafka is away.
+        is_stable = self._consumer.group_metadata().state == MemberState.STABLE
+        return is_stable and not self._consumer._coordinator.coordinator_unknown()  # noqa: SLF001
 
     def _update_pauses(self) -> bool:
         # Worked out anew each time, because a partition comes back from a rebalance unpaused.

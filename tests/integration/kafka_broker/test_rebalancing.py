@@ -253,6 +253,7 @@ def test_a_kafka_that_is_killed_and_comes_back_finds_its_workers_and_loses_nothi
     with pytest.raises(dramatiq.errors.BrokerConnectionError):
         go.send(-1)
     assert not broker.is_reachable(0.5)
+    eventually(lambda: not broker.is_consuming())
     own_kafka.start()
     go.send(200)
     broker.join("default", timeout=30_000)

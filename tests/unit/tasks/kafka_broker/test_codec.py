@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +69,11 @@ def test_a_plain_task_carries_nothing_it_does_not_need() -> None:
         ("dramatiq-queue", b"parse"),
         ("dramatiq-timestamp", b"1000"),
     ]
+
+
+def test_a_proxy_is_encoded_like_its_message() -> None:
+    """dramatiq's own middleware enqueues what it was given, and that is a proxy."""
+    assert encode(MessageProxy(_message(key="k")), "tasks") == encode(_message(key="k"), "tasks")
 
 
 def test_the_key_option_is_the_record_key() -> None:

@@ -14,8 +14,8 @@ from hypothesis.stateful import (
 )
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN, Delivery
-from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN
+from tasks.kafka_broker.inbox import Delivery, Inbox
 from tests.unit.tasks.kafka_broker.records import make_record
 
 P0 = TopicPartition("tasks", 0)

@@ -36,7 +36,7 @@ def inbox() -> Inbox:
 def message(inbox: Inbox) -> KafkaMessage:
     delivery = inbox.take(0)
     assert delivery is not None
-    return KafkaMessage(Message("q", "a", (), {}, {}), delivery, inbox)
+    return KafkaMessage(Message("q", "a", (), {}, {}), delivery)
 
 
 def test_a_task_that_raised_fails(message: KafkaMessage) -> None:
