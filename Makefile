@@ -15,9 +15,10 @@ help: ## list the targets
 setup: $(INSTALLED) ## make .venv from the hash-locked requirements
 
 $(INSTALLED): requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON): apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -I devstack/preflight.py
 	@echo "installing Python packages into $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< \
 		|| { echo "make setup: pip failed, see above; a second try goes on from here" >&2; exit 1; }
 	@touch $@

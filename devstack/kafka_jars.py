@@ -13,6 +13,7 @@ from devstack.errors import DevstackError
 _SPEC = Path(__file__).with_name("kafka.toml")
 _LOCK = Path(__file__).with_name("kafka.lock")
 _PARALLEL_DOWNLOADS = 4
+_PROGRESS_EVERY = 10
 
 
 def classpath() -> str:
@@ -51,8 +52,13 @@ def _download() -> list[str]:
             raise DevstackError(f"{jar} is not the file that devstack/kafka.lock names")
         return str(jar)
 
+    jars = []
     with concurrent.futures.ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-        return list(pool.map(fetch, locked))
+        for jar in pool.map(fetch, locked):
+            jars.append(jar)
+            if len(jars) % _PROGRESS_EVERY == 0:
+                print(f"  {len(jars)} of {len(locked)}", flush=True)
+    return jars
 
 
 def _is_sound(jar: Path, sha256: str | None) -> bool:

