@@ -1,20 +1,18 @@
 """Read configs/config.yaml and the environment once, at start; refuse to start on a bad value.
 
-The only module of the service that reads `os.environ`. `wsgi.py`, `worker.py` and
-`migrations.__main__` call `load_settings()` and hand plain values on; nothing else imports this.
-Precedence: the customer's environment variables, then SECTION__KEY, then the file, then defaults.
+`wsgi.py`, `worker.py` and `migrations.__main__` call it and hand plain values on; nothing else
+imports this. Precedence: the customer's environment variables, then SECTION__KEY, then the file,
+then the defaults.
 """
 
 import os
 import re
 import sys
 from datetime import timedelta
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import (
     AnyHttpUrl,
     BaseModel,
@@ -26,35 +24,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 
-DEFAULT_CONFIG_PATH = Path(__file__).parent / "configs" / "config.yaml"
+from settings_sources import EnvironmentSource, FileSource, SettingsError
 
-#: The customer's environment variables and the keys they override.
-ENVIRONMENT_NAMES = {
-    "KAFKA_BROKERS": ("kafka", "brokers"),
-    "KAFKA_USERNAME": ("kafka", "username"),
-    "KAFKA_PASSWORD": ("kafka", "password"),
-    "KAFKA_ENABLE_SASL": ("kafka", "enable_sasl"),
-    "KAFKA_RESUME_PARSE_TOPIC": ("kafka", "resume_parse_topic"),
-    "KAFKA_CONSUMER_GROUP": ("kafka", "consumer_group"),
-    "DATABASE_SOURCE": ("database", "source"),
-    "DATABASE_NAME": ("database", "name"),
-    "RESUME_PARSER_URL": ("services", "resume_parser_url"),
-    "JWT_SECRET": ("auth", "jwt_secret"),
-    "JWT_IDENTITY_CLAIM": ("auth", "jwt_identity_claim"),
-    "LIMITS_TIMEZONE": ("limits", "timezone"),
-    "APP_ENV": ("app", "env"),
-    "LOG_LEVEL": ("app", "log_level"),
-    "PORT": ("app", "port"),
-    "PROMETHEUS_MULTIPROC_DIR": ("app", "metrics_dir"),
-}
+DEFAULT_CONFIG_PATH = Path(__file__).parent / "configs" / "config.yaml"
 
 #: HS256 keys shorter than its hash weaken it (RFC 7518, 3.2); the seed's placeholder is public.
 MIN_SECRET_BYTES = 32
@@ -62,11 +40,6 @@ _PLACEHOLDER_SECRETS = {"your-secret-key", "changeme", "secret"}
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-class SettingsError(Exception):
-    """The configuration can't be used; the message is one line that names the key."""
 
 
 def _duration(value: object) -> object:
@@ -199,40 +172,6 @@ class RealtimeSettings(_Section):
     catch_up: Duration = timedelta(hours=24)
 
 
-class _ConfigFile(YamlConfigSettingsSource):
-    """The YAML file, with `${NAME}` and `${NAME:-default}` taken from the environment."""
-
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        try:
-            values = yaml.safe_load(file_path.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise SettingsError(f"can't read {file_path}: {error.strerror}") from None
-        except yaml.YAMLError as error:
-            raise SettingsError(
-                f"{file_path} is not YAML: {' '.join(str(error).split())}"
-            ) from None
-        if not isinstance(values, dict):
-            raise SettingsError(f"{file_path} must hold sections such as kafka: and database:")
-        expanded: dict[str, Any] = _expand(values)
-        return expanded
-
-
-class _Environment(PydanticBaseSettingsSource):
-    """The customer's names, and SECTION__KEY for every key; an empty variable counts as unset."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        section = cast("type[BaseModel]", field.annotation)
-        keys = {f"{field_name}__{key}".upper(): key for key in section.model_fields}
-        # The customer's names last: they win.
-        keys |= {name: key for name, (part, key) in ENVIRONMENT_NAMES.items() if part == field_name}
-        given = {key: os.environ[name] for name, key in keys.items() if os.environ.get(name)}
-        return given, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        sections = self.settings_cls.model_fields.items()
-        return {name: self.get_field_value(field, name)[0] for name, field in sections}
-
-
 class Settings(BaseSettings):
     """Everything that can be configured; docs/settings.md says what each key means."""
 
@@ -259,7 +198,7 @@ class Settings(BaseSettings):
         path = Path(os.environ.get("CONFIG_FILE", DEFAULT_CONFIG_PATH))
         if not path.is_file():
             raise SettingsError(f"there is no configuration file {path}")
-        return _Environment(settings_cls), _ConfigFile(settings_cls, path)
+        return EnvironmentSource(settings_cls), FileSource(settings_cls, path)
 
     @model_validator(mode="after")
     def _strong_secret(self) -> "Settings":
@@ -292,18 +231,6 @@ def load_settings_or_exit() -> Settings:
     except SettingsError as error:
         sys.stderr.write(f"configuration: {error}\n")
         raise SystemExit(2) from None
-
-
-def _expand(value: Any) -> Any:
-    """Expand variables in strings; drop what is empty then, since it means "not given"."""
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[2] or "", value)
-    if isinstance(value, dict):
-        expanded = {key: _expand(item) for key, item in value.items()}
-        return {key: item for key, item in expanded.items() if item not in (None, "")}
-    if isinstance(value, list):
-        return [_expand(item) for item in value]
-    return value
 
 
 def _one_line(error: ValidationError) -> str:

@@ -26,9 +26,7 @@ SOURCES = sorted(
 MAX_MODULE_LINES = 250
 MAX_FUNCTION_LINES = 40
 #: Over the cap, each with its reason; a split would make these harder to read.
-LONG_MODULES = {
-    "settings.py": "one flat list of every key",
-}
+LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS = {
     "wsgi.py:build_app": "a composition root names each collaborator once",
     "worker.py:run": "a composition root names each collaborator once",
@@ -86,7 +84,7 @@ def test_only_settings_and_the_development_stack_read_the_environment() -> None:
         for path in SOURCES
         if re.search(r"\bos\.(environ|getenv)", path.read_text(encoding="utf-8"))
     }
-    allowed = {"settings.py", "gunicorn.conf.py"}
+    allowed = {"settings.py", "settings_sources.py", "gunicorn.conf.py"}
     assert {name for name in readers if not name.startswith("devstack/")} <= allowed
 
 
@@ -98,7 +96,8 @@ def test_the_import_linter_knows_every_package() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    from settings import ENVIRONMENT_NAMES, Settings
+    from settings import Settings
+    from settings_sources import ENVIRONMENT_NAMES
 
     text = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     keys = [
