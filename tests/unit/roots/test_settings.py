@@ -3,13 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import (
-    ENVIRONMENT_NAMES,
-    Settings,
-    SettingsError,
-    load_settings,
-    load_settings_or_exit,
-)
+from settings import Settings, load_settings, load_settings_or_exit
+from settings_sources import ENVIRONMENT_NAMES, SettingsError
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
