@@ -1,4 +1,4 @@
-"""`make demo` as a stranger runs it: the whole stack from nothing, the main job, and all stopped."""
+"""`make demo` as a stranger runs it: everything from nothing, the main job, and all stopped."""
 
 import subprocess
 import sys
