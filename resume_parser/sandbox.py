@@ -10,8 +10,12 @@ import json
 import multiprocessing
 import resource
 import signal
+import sys
+import traceback
 from multiprocessing.connection import Connection
 from typing import NamedTuple
+
+import structlog
 
 from resume_parser.errors import (
     EmptyPdfError,
@@ -24,10 +28,12 @@ from resume_parser.parse import read_cv
 from resume_parser.pdf import read_pages
 from resume_parser.schema import CvData
 
+log = structlog.get_logger(__name__)
+
 TIME_LIMIT_S = 15
 MEMORY_LIMIT_BYTES = 1024**3
 _MAX_OUTCOME_BYTES = 8 * 1024**2
-_UNCAUGHT_EXCEPTION = 1  # multiprocessing's exit code; the traceback is on stderr
+_BUG = 70  # EX_SOFTWARE of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _ERRORS = {
     error.reason: error
@@ -59,7 +65,7 @@ def parse_in_child(data: bytes, time_limit_s: float = TIME_LIMIT_S) -> Parsed:
         outcome = json.loads(receiver.recv_bytes(_MAX_OUTCOME_BYTES))
     except EOFError as error:
         child.join()
-        if child.exitcode in (-signal.SIGKILL, _UNCAUGHT_EXCEPTION):
+        if child.exitcode in (-signal.SIGKILL, _BUG):
             raise InterruptedParseError from error
         raise TooComplexPdfError from error
     finally:
@@ -82,6 +88,12 @@ def _child_main(sender: Connection, data: bytes) -> None:
         outcome = {"reason": error.reason}
     except (MemoryError, RecursionError):
         outcome = {"reason": TooComplexPdfError.reason}
+    except Exception as error:  # noqa: BLE001 - this process's outermost edge
+        # Its text, or a traceback's, may quote the resume: the place will do.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.name}:{place.lineno}"
+        log.error("parse.bug", error=type(error).__name__, where=where)  # noqa: TRY400
+        sys.exit(_BUG)
     sender.send_bytes(json.dumps(outcome).encode())
 
 
