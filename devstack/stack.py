@@ -99,15 +99,17 @@ def started(
             _say(f"starting {server.name}")
             opened.callback(server.stop)
             server.launch()
-        for server in servers:
-            server.wait_until_ready()
-        _say("migrating the database")
+        if mongod in servers:
+            mongod.wait_until_ready()
+        _say("migrating the database")  # while Kafka, the slower one, is on its way
         _run("the migration", procfile.release_command(), service_env)
+        user = _make_user(email, service_env)
+        if kafka in servers:
+            kafka.wait_until_ready()
         _say("starting the service")
         service = _service(service_env, log_path)
         opened.callback(service.stop)
         service.start()
-        user = _make_user(email, service_env)
         _wait_until_ready(service, service_env)
         yield Stack(f"http://localhost:{at.web}", user, service_env, service, servers)
 
