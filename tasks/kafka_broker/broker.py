@@ -14,6 +14,7 @@ from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import Middleware, Retries, default_middleware
 
 from tasks.kafka_broker import codec
+from tasks.kafka_broker.backlog import Backlog
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.config import (
     MAX_DEAD_LETTER_BYTES,
@@ -29,7 +30,6 @@ from tasks.kafka_broker.middleware import DeadLetterOnFailure, OwnershipGuard
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller
 from tasks.kafka_broker.producer import Publisher
-from tasks.kafka_broker.queue_admin import QueueAdmin
 from tasks.kafka_broker.topics import Topics
 
 _JOIN_INTERVAL_S = 0.1
@@ -201,8 +201,8 @@ class KafkaBroker(Broker):
         """
         queue = self._queue(queue_name)
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
-        with QueueAdmin(self._clients, queue) as admin:
-            while remaining := admin.count_unfinished():
+        with Backlog(self._clients, queue) as backlog:
+            while remaining := backlog.count_unfinished():
                 if deadline is not None and time.monotonic() >= deadline:
                     left = f"{remaining} messages on queue {queue_name!r} are left"
                     raise QueueJoinTimeout(left)  # type: ignore[no-untyped-call]
@@ -211,8 +211,8 @@ class KafkaBroker(Broker):
     def flush(self, queue_name: str) -> None:
         """Drop all messages of the queue that are not with a worker; dead letters stay."""
         queue = self._queue(queue_name)
-        with QueueAdmin(self._clients, queue) as admin:
-            admin.delete_records()
+        with Backlog(self._clients, queue) as backlog:
+            backlog.drop()
         if queue_name in self._consumers:
             self._consumers[queue_name].discard_waiting()
 

@@ -18,7 +18,7 @@ from tasks.kafka_broker.errors import connection_failed
 
 _COMMON = {
     # kafka-python waits up to 30 s between attempts; Kafka is back sooner after a restart.
-    "reconnect_backoff_max_ms": 2_000,
+    "reconnect_backoff_max_ms": 1_000,
     # How long a partition that was added stays unseen.
     "metadata_max_age_ms": 30_000,
 }

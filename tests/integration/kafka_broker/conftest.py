@@ -3,6 +3,8 @@
 pytest loads this file before it knows which warnings to ignore, so it imports no driver.
 """
 
+import gc
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +17,19 @@ if TYPE_CHECKING:
     from tests.integration.kafka_broker.support import Log, MakeBroker, StartWorker
 
 
+# kafka-python leaves the socket of a refused connection to the garbage collector, which may come
+# during another test or after the last one.
+_LEFT_SOCKET = r"unclosed .socket\.socket .*0\.0\.0\.0"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python leaves the socket of a refused connection to the garbage collector.
-    config.addinivalue_line(
-        "filterwarnings", r"ignore:unclosed .socket\.socket .*0\.0\.0\.0:ResourceWarning"
-    )
+    config.addinivalue_line("filterwarnings", f"ignore:{_LEFT_SOCKET}:ResourceWarning")
+
+
+def pytest_sessionfinish() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _LEFT_SOCKET, ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

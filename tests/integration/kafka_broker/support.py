@@ -42,9 +42,15 @@ class Log:
 
     def committed(self, broker: KafkaBroker, queue_name: str = "default") -> dict[int, int]:
         """Return the group's next offset by partition."""
-        group_id = broker.queues[queue_name].group_id
-        offsets = self.admin.list_group_offsets(group_id)[group_id]
-        return {tp.partition: committed.offset for tp, committed in offsets.items()}
+        queue = broker.queues[queue_name]
+        with contextlib.closing(
+            KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=queue.group_id)
+        ) as consumer:
+            offsets = {
+                partition: consumer.committed(TopicPartition(queue.topic, partition))
+                for partition in range(self.partition_count(queue.topic))
+            }
+        return {partition: offset for partition, offset in offsets.items() if offset is not None}
 
     def partition_count(self, topic: str) -> int:
         (description,) = self.admin.describe_topics([topic])

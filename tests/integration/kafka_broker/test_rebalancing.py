@@ -237,7 +237,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
 def test_a_kafka_that_is_killed_and_comes_back_finds_its_workers_and_loses_nothing(
     own_kafka: Kafka, make_broker: MakeBroker, start_worker: StartWorker
 ) -> None:
-    broker = make_broker(bootstrap_servers=[own_kafka.bootstrap], publish_timeout_s=2.0)
+    broker = make_broker(bootstrap_servers=[own_kafka.bootstrap], publish_timeout_s=4.0)
     seen: set[int] = set()
 
     @dramatiq.actor(broker=broker)
