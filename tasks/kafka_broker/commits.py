@@ -51,9 +51,10 @@ class Commits:
     def commit_now(self, partitions: Collection[TopicPartition]) -> None:
         """Commit the progress of these partitions before they go."""
         next_offsets = self._inbox.committable(partitions)
-        with _failure_logged():
-            self._consumer.commit(_to_kafka(next_offsets), timeout_ms=1000 * _TIMEOUT_S)
-            self._note(next_offsets)
+        if next_offsets:
+            with _failure_logged():
+                self._consumer.commit(_to_kafka(next_offsets), timeout_ms=1000 * _TIMEOUT_S)
+                self._note(next_offsets)
 
     async def commit_in_listener(self, partitions: Collection[TopicPartition]) -> None:
         """Do the same on kafka-python's I/O thread, where nothing may block."""
