@@ -30,6 +30,10 @@ log = structlog.get_logger(__name__)
 #: A worker may wait for a failover: it has nobody to answer within seconds.
 _SELECT_TIMEOUT_S = 10
 _STORE_TIMEOUT_S = 30
+#: Longer than the longest rebalance: whoever has not polled for so long hangs.
+_HUNG_AFTER_S = 60
+#: How long an idle thread waits before it looks whether it should stop.
+_IDLE_LOOK_MS = 200
 
 
 def main() -> int:
@@ -66,11 +70,12 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     declare_parse_resume(broker, settings.kafka.resume_parse_topic, ParseResumeRunner(parse_resume))
     # One process may own all partitions; the broker keeps each to `num_workers` at a time.
     threads = settings.kafka.num_partitions * settings.kafka.num_workers
-    worker = dramatiq.Worker(broker, worker_threads=threads)
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=_IDLE_LOOK_MS)
     if settings.app.port is not None:
         start_probe_server(
             settings.app.port,
-            alive=broker.is_consuming,
+            # Not "has its place in the group": a Kafka that is away must not restart the worker.
+            alive=lambda: broker.seconds_since_poll() < _HUNG_AFTER_S,
             checks={"kafka": broker.is_consuming, "mongodb": lambda: is_reachable(database)},
             exposition=exposition(settings.app.metrics_dir),
         )
