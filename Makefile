@@ -39,7 +39,7 @@ lint: $(INSTALLED) ## ruff, and who may import whom
 	$(BIN)/lint-imports
 
 types: $(INSTALLED) ## mypy
-	$(BIN)/mypy --.
+	$(BIN)/mypy .
 
 migrate: $(INSTALLED) ## bring the database of DATABASE_SOURCE up to date
 	@$(BIN)/python -m migrations upgrade
