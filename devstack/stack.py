@@ -89,16 +89,13 @@ def started(
     with only_owner(data_dir), contextlib.ExitStack() as opened:
         _require_space(data_dir)
         known = {"KAFKA_BROKERS": kafka.bootstrap, "DATABASE_SOURCE": mongod.uri}
-        service_env = procfile.with_venv(
-            known | _development(data_dir) | given | {"PORT": str(at.web)}
-        )
+        known |= _development(data_dir) | given | {"PORT": str(at.web)}
+        service_env = procfile.with_venv(known)
         wanted = {"KAFKA_BROKERS": kafka, "DATABASE_SOURCE": mongod}
         servers = [server for setting, server in wanted.items() if setting not in given]
         _require_free_ports(servers, service_env)
         for server in servers:
-            _say(f"starting {server.name}")
-            opened.callback(server.stop)
-            server.launch()
+            _launch(server, opened)
         if mongod in servers:
             mongod.wait_until_ready()
         _say("migrating the database")  # while Kafka, the slower one, is on its way
@@ -112,6 +109,13 @@ def started(
         service.start()
         _wait_until_ready(service, service_env)
         yield Stack(f"http://localhost:{at.web}", user, service_env, service, servers)
+
+
+def _launch(server: Kafka | Mongod, opened: contextlib.ExitStack) -> None:
+    """Begin to start the server; leaving `opened` stops it, however far it came."""
+    _say(f"starting {server.name}")
+    opened.callback(server.stop)
+    server.launch()
 
 
 def _make_user(email: str, env: Mapping[str, str]) -> User:
