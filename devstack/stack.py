@@ -111,7 +111,7 @@ def started(
         yield Stack(f"http://localhost:{at.web}", user, service_env, service, servers)
 
 
-def _launch(server: Kafka | Mongod, opened: contextlib.ExitStack) -> None:
+def _launch(server: Server, opened: contextlib.ExitStack) -> None:
     """Begin to start the server; leaving `opened` stops it, however far it came."""
     _say(f"starting {server.name}")
     opened.callback(server.stop)
