@@ -20,7 +20,7 @@ UPLOADS = 200
 
 
 def upload_all(clients: list[ServiceClient], users: list[TestUser]) -> dict[str, TestUser]:
-    with ThreadPoolExecutor(20) as pool:
+    with ThreadPoolExecutor(len(users)) as pool:
         job_ids = pool.map(
             lambda pair: clients[pair[0] % len(clients)].accepted(pair[1], PDF), enumerate(users)
         )
@@ -77,10 +77,10 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_repeats_nothing(
             why="work is under way",
         )
         service.kill_worker(0)
+        unfinished = jobs.count_documents(
+            {"user_id": {"$in": keys}, "status": {"$in": ["pending", "processing"]}}
+        )
         killed = uploading.result()
-    unfinished = jobs.count_documents(
-        {"user_id": {"$in": keys}, "status": {"$in": ["pending", "processing"]}}
-    )
     assert unfinished > 0, "the kill came too late to prove anything"
     service.restart_worker(0)
     assert_each_completed_exactly_once(clients[0], killed)
