@@ -1,4 +1,4 @@
-"""The collections as mongoengine documents: fields and names; no behaviour, no index creation.
+"""What is made from scratch, as mongoengine documents: fields and names, no behaviour, no indexes.
 
 Indexes and validators are made by `migrations/`, so that a start-up never alters the database.
 """
@@ -58,33 +58,6 @@ class ResumeFile(me.Document):
 
     id = me.ObjectIdField(primary_key=True)
     data = me.BinaryField(required=True)
-    created_at = me.DateTimeField(required=True)
-
-
-class JobEventRecord(me.Document):
-    """One transition of a job. Append-only: the audit trail, and what the change stream watches."""
-
-    meta = {"collection": "job_events", "auto_create_index": False, "strict": False}
-
-    job_id = me.ObjectIdField(required=True)
-    user_id = me.ObjectIdField(required=True)
-    from_status = me.StringField(db_field="from", null=True)
-    to_status = me.StringField(db_field="to", required=True, choices=_STATUSES)
-    attempt = me.IntField(required=True)
-    rev = me.IntField(required=True)
-    reason = me.StringField(default="")
-    error_message = me.StringField(default="")
-    resume_id = me.StringField(default="")
-    at = me.DateTimeField(required=True)
-
-
-class UploadQuota(me.Document):
-    """Accepted uploads of one user on one day; `_id` is `<user id>:<day>`."""
-
-    meta = {"collection": "upload_quotas", "auto_create_index": False}
-
-    id = me.StringField(primary_key=True)
-    used = me.IntField(required=True, min_value=0)
     created_at = me.DateTimeField(required=True)
 
 
