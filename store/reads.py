@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING
+from pymongo import DESCENDING
 from pymongo.database import Database
 
 from resumes.events import JobEvent
@@ -74,23 +74,30 @@ class MongoJobReader:
                 .sort("created_at", DESCENDING)
                 .limit(_MAX_SNAPSHOT_JOBS)
             )
-            return [self._present_state(job) for job in reversed(newest)]
+            event_ids = self._event_ids([job["_id"] for job in newest])
+        return [
+            _present_state(job, event_ids.get((job["_id"], job["rev"]), ""))
+            for job in reversed(newest)
+        ]
 
-    def _present_state(self, document: Document) -> JobEvent:
-        job = job_from_document(document)
-        event = self._database[EVENTS].find_one(
-            {"job_id": document["_id"], "rev": job.rev}, {"_id": 1}, sort=[("rev", ASCENDING)]
-        )
-        return JobEvent(
-            id=str(event["_id"]) if event else "",
-            job_id=job.id,
-            user_id=job.user_id,
-            status=job.status,
-            rev=job.rev,
-            error_message=job.error_message,
-            resume_id=job.resume_id,
-            cv_data=job.cv_data,
-        )
+    def _event_ids(self, job_ids: list[ObjectId]) -> dict[tuple[ObjectId, int], str]:
+        """Return the id of each event of these jobs, by job and rev."""
+        events = self._database[EVENTS].find({"job_id": {"$in": job_ids}}, {"job_id": 1, "rev": 1})
+        return {(event["job_id"], event["rev"]): str(event["_id"]) for event in events}
+
+
+def _present_state(document: Document, event_id: str) -> JobEvent:
+    job = job_from_document(document)
+    return JobEvent(
+        id=event_id,
+        job_id=job.id,
+        user_id=job.user_id,
+        status=job.status,
+        rev=job.rev,
+        error_message=job.error_message,
+        resume_id=job.resume_id,
+        cv_data=job.cv_data,
+    )
 
 
 def job_from_document(document: Mapping[str, Any]) -> Job:
