@@ -19,19 +19,18 @@ def start_probe_server(
         def do_GET(self) -> None:
             """Answer one probe."""
             if self.path == "/livez":
-                self._json({"alive": alive()}, ok=alive())
+                self._verdict("alive", holds=alive())
             elif self.path == "/readyz":
                 results = {name: check() for name, check in checks.items()}
-                ready = all(results.values())
-                self._json({"ready": ready, "checks": results}, ok=ready)
+                self._verdict("ready", holds=all(results.values()), checks=results)
             elif self.path == "/metrics":
                 self._answer(200, *exposition())
             else:
-                self._json({"code": "not_found"}, status=404)
+                self._answer(404, b'{"code": "not_found"}', "application/json")
 
-        def _json(self, body: object, *, ok: bool = False, status: int = 0) -> None:
-            code = status or (200 if ok else 503)
-            self._answer(code, json.dumps(body).encode(), "application/json")
+        def _verdict(self, claim: str, *, holds: bool, **details: object) -> None:
+            body = json.dumps({claim: holds, **details}).encode()
+            self._answer(200 if holds else 503, body, "application/json")
 
         def _answer(self, status: int, body: bytes, content_type: str) -> None:
             self.send_response(status)
