@@ -41,7 +41,7 @@ RECORDS_PUT_BACK = Counter(
 DEAD_LETTERS = Counter("kafka_dead_letters_total", "Dead letters by error.", ["topic", "reason"])
 CONSUMER_LAG = Gauge(
     "kafka_consumer_lag",
-    "Records of an owned partition that are not done; -1 once it is no longer owned.",
+    "Records of an owned partition that are not done; 0 once it is no longer owned.",
     ["topic", "partition"],
     multiprocess_mode="mostrecent",
 )
@@ -53,7 +53,8 @@ COMMITTED_OFFSET = Gauge(
 )
 REBALANCES = Counter("kafka_rebalances_total", "Assignment changes by kind.", ["topic", "change"])
 
-_NOT_OWNED = -1
+#: Not a mark such as -1: the new owner shows the partition too, and the sum must be right.
+_NOT_OWNED = 0
 
 
 class PrometheusObserver(BrokerObserver):
