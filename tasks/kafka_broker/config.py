@@ -4,9 +4,14 @@ Pure values. `QueueOptions` is what a user writes, `QueueConfig` what the broker
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 #: An operator needs time to look at a dead letter, more than Kafka's default of a week.
 DEAD_LETTER_RETENTION_MS = 30 * 24 * 3600 * 1000
+
+#: From most to least urgent. A message without the option `lane` is `normal`.
+LANES = ("high", "normal", "low")
+NORMAL = "normal"
 
 #: Room for any record Kafka took with its own limit of 1 MiB, and for the headers that it gains.
 MAX_DEAD_LETTER_BYTES = 10 * 1024 * 1024
@@ -25,6 +30,10 @@ class QueueOptions:
     #: How many records of one partition may be with the workers of its owner at a time. None: as
     #: many as the workers prefetch.
     max_in_flight_per_partition: int | None = None
+    #: True: a topic for each of `LANES`, more urgent ones served more often.
+    lanes: bool = False
+    #: "key": records of one key run one after another, in the order of the log.
+    ordering: Literal["key"] | None = None
     #: The actor that gets records whose headers name none, such as those of other programs.
     default_actor: str | None = None
     replication_factor: int | None = None
@@ -44,6 +53,13 @@ class QueueConfig:
     num_partitions: int
     dead_letter_topic: str
     options: QueueOptions
+
+    @property
+    def lane_topics(self) -> dict[str, str]:
+        """The topic of each lane; the normal one is `topic`, and without lanes the only one."""
+        if not self.options.lanes:
+            return {NORMAL: self.topic}
+        return {lane: self.topic if lane == NORMAL else f"{self.topic}.{lane}" for lane in LANES}
 
 
 def resolve(
