@@ -12,22 +12,33 @@ from collections.abc import Sequence
 from kafka.structs import TopicPartition
 
 from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.lines import Line
 from tasks.kafka_broker.offsets import OffsetTracker
 
 #: Reading of a partition stops at this many waiting records and goes on below half of it.
 BUFFER_RECORDS = 500
-#: Reading stops as well when a crash would repeat this many records: one slow task must not let
-#: the others run ahead without end.
+#: Reading stops as well when this many offsets lie between what is safe and what was read: what is
+#: done among them must fit in the text of a commit.
 MAX_SPAN = 16_384
 
 
 class PartitionAssignment:
     """The records of one partition between Kafka and the workers."""
 
-    def __init__(self, partition: TopicPartition, *, max_in_flight: int | None) -> None:
+    def __init__(
+        self,
+        partition: TopicPartition,
+        line: Line,
+        tracker: OffsetTracker,
+        *,
+        max_in_flight: int | None,
+    ) -> None:
         self.partition = partition
-        self.tracker = OffsetTracker()
-        self.committed: int | None = None
+        self.tracker = tracker
+        #: What Kafka has as the group's position, with the text beside it.
+        self.committed: tuple[int, str] | None = None
+        #: True when the tracker moved since `committed` was last compared with it.
+        self.is_dirty = False
         #: Handed out and neither finished nor given back to Kafka.
         self.in_flight = 0
         #: Those of them whose task has begun.
@@ -37,15 +48,28 @@ class PartitionAssignment:
         #: True when it is gone: what still ends here is somebody else's business.
         self.is_fenced = False
         self._max_in_flight = max_in_flight
-        self._ready: deque[IncomingRecord] = deque()
+        self._line = line
         self._put_back: deque[tuple[float, IncomingRecord]] = deque()
         self._is_full = False
 
+    @property
+    def waiting(self) -> int:
+        """How many records were read and not handed out."""
+        return len(self._line)
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When a record becomes ready by time alone (monotonic seconds)."""
+        put_back_at = self._put_back[0][0] if self._put_back else None
+        line_at = self._line.wakes_at
+        if put_back_at is None or line_at is None:
+            return put_back_at if line_at is None else line_at
+        return min(put_back_at, line_at)
+
     def add(self, records: Sequence[IncomingRecord]) -> None:
-        """Keep records just read."""
-        for record in records:
-            self.tracker.add(record.offset)
-        self._ready.extend(records)
+        """Keep records just read, without those that are known to be done."""
+        self._line.add([record for record in records if self.tracker.add(record.offset)])
+        self.is_dirty = True
 
     def pop(self, *, has_room: bool) -> IncomingRecord | None:
         """Hand out the next record that may go now, if any.
@@ -54,43 +78,42 @@ class PartitionAssignment:
         """
         if self._put_back and self._put_back[0][0] <= time.monotonic():
             return self._put_back.popleft()[1]
-        if not self._ready or not has_room or self.in_flight == self._max_in_flight:
+        if not has_room or self.in_flight == self._max_in_flight:
             return None
-        self.in_flight += 1
-        return self._ready.popleft()
+        record = self._line.pop()
+        if record is not None:
+            self.in_flight += 1
+        return record
 
-    def finish(self, offset: int) -> bool:
+    def finish(self, record: IncomingRecord) -> bool:
         """Mark a record done; False when it was already."""
-        if not self.tracker.finish(offset):
+        if not self.tracker.finish(record.offset):
             return False
+        self._line.finished(record)
         self.in_flight -= 1
+        self.is_dirty = True
         return True
 
     def put_back(self, record: IncomingRecord, *, due_at: float) -> None:
         """Keep a record until `due_at`; all have the same delay, so they come due in order."""
         self._put_back.append((due_at, record))
 
-    @property
-    def put_back_due_at(self) -> float | None:
-        """When the next record that was put back may go."""
-        return self._put_back[0][0] if self._put_back else None
-
     def deactivate(self) -> None:
         """Hand out nothing more; what waits here stays unfinished, for the next owner."""
         self.is_active = False
-        self._ready.clear()
+        self._line.clear()
         self._put_back.clear()
 
     def discard_waiting(self) -> int:
         """Drop what was not handed out yet as if it were done; return how many that were."""
-        for record in self._ready:
+        dropped = self._line.clear()
+        for record in dropped:
             self.tracker.finish(record.offset)
-        dropped = len(self._ready)
-        self._ready.clear()
-        return dropped
+        self.is_dirty = True
+        return len(dropped)
 
     def is_full(self) -> bool:
         """True while reading should pause; half the bound lies between the two, against flutter."""
-        level = max(len(self._ready) / BUFFER_RECORDS, self.tracker.span / MAX_SPAN)
+        level = max(len(self._line) / BUFFER_RECORDS, self.tracker.span / MAX_SPAN)
         self._is_full = level >= (0.5 if self._is_full else 1.0)
         return self._is_full

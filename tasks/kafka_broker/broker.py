@@ -26,6 +26,7 @@ from tasks.kafka_broker.consumer import KafkaQueueConsumer
 from tasks.kafka_broker.dead_letters import DeadLetters
 from tasks.kafka_broker.errors import DelayNotSupportedError, RetriesNotSupportedError
 from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.lines import KeyOrder, LogOrder
 from tasks.kafka_broker.middleware import DeadLetterOnFailure, OwnershipGuard
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller
@@ -138,13 +139,16 @@ class KafkaBroker(Broker):
         queue = self._queue(queue_name)
         self._topics.ensure([queue], timeout_s=_CONNECT_TIMEOUT_S)
         inbox = Inbox(
-            max_in_flight=prefetch,
+            lane_topics=queue.lane_topics,
+            make_line=KeyOrder if queue.options.ordering == "key" else LogOrder,
+            # What dramatiq has prefetched goes before any more urgent lane: no more than it needs.
+            max_in_flight=max(1, prefetch // 2) if queue.options.lanes else prefetch,
             max_in_flight_per_partition=queue.options.max_in_flight_per_partition,
             put_back_delay_s=self._put_back_delay_s,
         )
         poller = Poller(
             self._clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=_CONNECT_TIMEOUT_S),
-            queue.topic,
+            queue.lane_topics.values(),
             inbox,
             drain_timeout_s=self._drain_timeout_s,
             observer=self._observer,

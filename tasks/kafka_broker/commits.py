@@ -1,27 +1,34 @@
 """Tell Kafka how far a queue's partitions are done.
 
-Belongs to the `Poller`'s thread, except for `commit_in_listener`. A commit that fails loses
-nothing: what is committable stays so and is committed later, or is read and run again.
+Lives on kafka-python's I/O thread, as the rebalance listener does, so that commits leave in the
+order in which they were made: one that came late would move a partition back which has another
+owner by then. A commit that fails loses nothing: its progress is committed later, or is read and
+run again. What finished since the last commit is repeated by a crash, so a commit goes out as soon
+as something is finished and the last one came back.
 """
 
 import contextlib
 import logging
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker import progress
+from tasks.kafka_broker.inbox import Inbox, Progress
 from tasks.kafka_broker.observer import BrokerObserver
+from tasks.kafka_broker.offsets import OffsetTracker
 
 log = logging.getLogger(__name__)
 
-#: A crash repeats what was finished since the last commit: a second's worth, or so many records.
-_INTERVAL_S = 1.0
-_RECORDS = 500
-_TIMEOUT_S = 5.0
+#: The pause between commits: they cost both sides some processor time.
+_PAUSE_S = 0.005
+#: Longer while a commit says much, because an old task still runs: 0.1 s at 2,500 characters.
+_PAUSE_S_PER_CHAR = 0.00004
+#: During a rebalance every commit is refused.
+_RETRY_PAUSE_S = 0.25
+_TIMEOUT_MS = 5_000
 
 
 class Commits:
@@ -31,80 +38,77 @@ class Commits:
         self._consumer = consumer
         self._inbox = inbox
         self._observer = observer
-        self._is_under_way = False
-        self._last_at = time.monotonic()
-        self._last_count = 0
+        #: True from the first finished record until all are committed. Written without a lock: the
+        #: I/O thread looks once more after it has cleared it.
+        self._is_awake = False
+        self._is_closed = False
+        inbox.on_finished = self.wake
 
-    def commit_if_due(self) -> None:
-        """Send a commit from time to time, after many records, and when all is done."""
-        if not self._is_due():
-            return
-        self._last_at = time.monotonic()
-        self._last_count = self._inbox.count_finished()
-        self._look_around()
-        next_offsets = self._inbox.committable()
-        if next_offsets:
-            self._is_under_way = True
-            # The future that this returns may be that of another request; the callback is sure.
-            self._consumer.commit_async(_to_kafka(next_offsets), callback=self._on_committed)
+    def wake(self) -> None:
+        """Have what is finished committed; cheap, and from any thread."""
+        if not self._is_awake and not self._is_closed:
+            self._is_awake = True
+            # A consumer that was closed since does not commit any more.
+            with contextlib.suppress(RuntimeError):
+                self._consumer._net.call_soon_threadsafe(self._run)  # noqa: SLF001 - no public way
 
-    def commit_now(self, partitions: Collection[TopicPartition]) -> None:
-        """Commit the progress of these partitions before they go."""
-        next_offsets = self._inbox.committable(partitions)
-        if next_offsets:
-            with _failure_logged():
-                self._consumer.commit(_to_kafka(next_offsets), timeout_ms=1000 * _TIMEOUT_S)
-                self._note(next_offsets)
+    def commit_and_wait(self, partitions: Collection[TopicPartition]) -> None:
+        """Commit the progress of these partitions; not from the I/O thread."""
+        self._consumer._net.run(self.commit, partitions)  # noqa: SLF001
 
-    async def commit_in_listener(self, partitions: Collection[TopicPartition]) -> None:
-        """Do the same on kafka-python's I/O thread, where nothing may block."""
-        next_offsets = self._inbox.committable(partitions)
-        if next_offsets:
-            with _failure_logged():
-                await self._consumer.commit_async(_to_kafka(next_offsets))
-                self._note(next_offsets)
+    def close(self) -> None:
+        """Commit no more by itself."""
+        self._is_closed = True
 
-    def _is_due(self) -> bool:
-        if self._is_under_way:
-            return False
-        finished = self._inbox.count_finished() - self._last_count
-        return (
-            time.monotonic() - self._last_at >= _INTERVAL_S
-            or finished >= _RECORDS
-            or (finished > 0 and self._inbox.is_idle())
-        )
+    async def fetch(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Any]:
+        """Return the trackers to begin with, from what the last owners committed."""
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - the public call blocks
+        try:
+            committed = await coordinator.fetch_committed_offsets_async(
+                partitions, timeout_ms=_TIMEOUT_MS
+            )
+        except KafkaError as error:
+            # kafka-python finds out where to read by itself; only what is done above is repeated.
+            log.warning("The progress of the last owner is not known: %s", error)
+            committed = {}
+        return {tp: _tracker(committed.get(tp)) for tp in partitions}
 
-    def _look_around(self) -> None:
-        for partition in self._consumer.assignment():
-            position = self._consumer.position(partition, timeout_ms=0)
-            if position is not None:
-                self._inbox.advance(partition, position)
-            end = self._consumer.highwater(partition)
-            next_offset = self._inbox.next_offset(partition)
-            if end is not None and next_offset is not None:
-                lag = max(0, end - next_offset)
-                self._observer.on_lag(partition.topic, partition.partition, lag)
+    async def commit(self, partitions: Collection[TopicPartition] | None = None) -> float:
+        """Commit what is uncommitted, of these partitions only; return for how long to pause."""
+        found = self._inbox.uncommitted(partitions)
+        if not found:
+            return 0.0
+        offsets = {tp: OffsetAndMetadata(*done, -1) for tp, done in found.items()}
+        try:
+            # Not `commit_async`: its future may be that of the search for a new coordinator.
+            await self._consumer._coordinator._send_offset_commit_request(offsets)  # noqa: SLF001
+        except KafkaError as error:
+            log.warning("A commit failed: %s", error)
+            self._inbox.note_not_committed(found)
+            return _RETRY_PAUSE_S
+        self._note(found)
+        return _PAUSE_S + _PAUSE_S_PER_CHAR * sum(len(text) for _, text in found.values())
 
-    def _on_committed(self, offsets: Mapping[TopicPartition, Any], response: Any) -> None:
-        self._is_under_way = False
-        if isinstance(response, Exception):
-            log.warning("A commit failed: %s", response)
-        else:
-            self._note({tp: committed.offset for tp, committed in offsets.items()})
+    async def _run(self) -> None:
+        while not self._is_closed:
+            pause_s = await self.commit()
+            if not pause_s:
+                self._is_awake = False
+                # A record that was finished just before found us awake.
+                pause_s = await self.commit()
+                if not pause_s:
+                    return
+                self._is_awake = True
+            await self._consumer._net.sleep(pause_s)  # noqa: SLF001
 
-    def _note(self, next_offsets: Mapping[TopicPartition, int]) -> None:
-        self._inbox.note_committed(next_offsets)
-        for partition, next_offset in next_offsets.items():
+    def _note(self, committed: Mapping[TopicPartition, Progress]) -> None:
+        self._inbox.note_committed(committed)
+        for partition, (next_offset, _) in committed.items():
             self._observer.on_commit(partition.topic, partition.partition, next_offset)
 
 
-@contextlib.contextmanager
-def _failure_logged() -> Iterator[None]:
-    try:
-        yield
-    except KafkaError as error:
-        log.warning("A commit failed: %s", error)
-
-
-def _to_kafka(next_offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Any]:
-    return {tp: OffsetAndMetadata(next_offset, "", -1) for tp, next_offset in next_offsets.items()}
+def _tracker(committed: Any) -> OffsetTracker:
+    if committed is None or committed.offset < 0:
+        return OffsetTracker()
+    done = progress.decode_done(committed.offset, committed.metadata or "")
+    return OffsetTracker(committed.offset, done)

@@ -1,4 +1,4 @@
-"""The thread that owns a KafkaConsumer: it reads, commits, pauses and rejoins its group.
+"""The thread that owns a KafkaConsumer: it reads, pauses and rejoins its group.
 
 It is apart from dramatiq's consumer thread so that records go out to workers, and their ends come
 in, while it talks to Kafka.
@@ -7,6 +7,7 @@ in, while it talks to Kafka.
 import logging
 import threading
 import time
+from collections.abc import Collection
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -23,31 +24,36 @@ _POLL_S = 0.25
 #: While a full partition is paused, or one that is to go waits for its tasks, nothing but the next
 #: turn notices that this is over.
 _SHORT_POLL_S = 0.025
+_LOOK_AROUND_S = 1.0
 _CLOSE_TIMEOUT_S = 5.0
 
 
 class Poller:
-    """Moves records from a topic to an inbox and the inbox's progress to Kafka."""
+    """Moves records from topics to an inbox."""
 
     def __init__(
         self,
         consumer: Any,
-        topic: str,
+        topics: Collection[str],
         inbox: Inbox,
         *,
         drain_timeout_s: float,
         observer: BrokerObserver,
     ) -> None:
         self._consumer = consumer
-        self._topic = topic
+        self._topics = list(topics)
         self._inbox = inbox
+        self._observer = observer
         self._drain_timeout_s = drain_timeout_s
         self._commits = Commits(consumer, inbox, observer)
         self._rebalancer = Rebalancer(
             consumer, inbox, self._commits, drain_timeout_s=drain_timeout_s, observer=observer
         )
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name=f"kafka-poll-{topic}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"kafka-poll-{self._topics[0]}", daemon=True
+        )
+        self._looked_around_at = 0.0
         #: Why reading ended, if it did not end on request.
         self.error: Exception | None = None
         #: When Kafka was last asked for records (monotonic seconds).
@@ -64,17 +70,17 @@ class Poller:
         self._is_closing = True
         self._thread.join(self._drain_timeout_s + 2 * _CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
-            log.error("The consumer of %s does not close; it is left behind.", self._topic)
+            log.error("The consumer of %s does not close; it is left behind.", self._topics[0])
 
     def _run(self) -> None:
         try:
-            self._consumer.subscribe([self._topic], listener=self._rebalancer)
+            self._consumer.subscribe(self._topics, listener=self._rebalancer)
             while not self._is_closing:
                 self._turn()
         except Exception as error:
             # The outermost edge of this thread: dramatiq's consumer thread raises it again, closes
             # us and makes a new consumer.
-            log.exception("Reading from %s failed.", self._topic)
+            log.exception("Reading from %s failed.", self._topics[0])
             self.error = error
         finally:
             self._leave()
@@ -88,7 +94,22 @@ class Poller:
         self.is_member = self._has_its_place()
         for partition, records in batches.items():
             self._inbox.add(partition, records)
-        self._commits.commit_if_due()
+        if self.polled_at - self._looked_around_at >= _LOOK_AROUND_S:
+            self._looked_around_at = self.polled_at
+            self._look_around()
+
+    def _look_around(self) -> None:
+        for partition in self._consumer.assignment():
+            position = self._consumer.position(partition, timeout_ms=0)
+            if position is not None:
+                self._inbox.advance(partition, position)
+            end = self._consumer.highwater(partition)
+            next_offset = self._inbox.next_offset(partition)
+            if end is not None and next_offset is not None:
+                lag = max(0, end - next_offset)
+                self._observer.on_lag(partition.topic, partition.partition, lag)
+        # Markers at the end of a log are nothing that a worker finishes.
+        self._commits.wake()
 
     def _has_its_place(self) -> bool:
         # The state alone stays "stable" while Kafka is away.
@@ -111,6 +132,7 @@ class Poller:
             # Calls the listener for what is still owned, so this is the last commit as well.
             self._consumer.close(autocommit=False, timeout_ms=1000 * _CLOSE_TIMEOUT_S)
         except (KafkaError, RuntimeError) as error:
-            log.warning("The consumer of %s did not close in order: %s", self._topic, error)
+            log.warning("The consumer of %s did not close in order: %s", self._topics[0], error)
         finally:
+            self._commits.close()
             self._inbox.fence(self._inbox.partitions())

@@ -23,8 +23,25 @@ def encode_done(next_offset: int, done: Iterable[int]) -> str:
     for offset in done:
         if 0 <= (bit := offset - next_offset) < MAX_BITS:
             bits[bit >> 3] |= 1 << (bit & 7)
-    packed = bits.rstrip(b"\0")
-    return _VERSION + base64.b85encode(packed).decode() if packed else ""
+    return _to_text(bits)
+
+
+def encode_all_but(unfinished: Iterable[int], next_offset: int, end: int) -> str:
+    """Name all offsets below `end` but those in `unfinished`, which must rise.
+
+    The same text as `encode_done`, quicker when few are unfinished.
+    """
+    count = min(end - next_offset, MAX_BITS)
+    if count <= 0:
+        return ""
+    bits = bytearray(b"\xff" * (count >> 3))
+    if count & 7:
+        bits.append((1 << (count & 7)) - 1)
+    for offset in unfinished:
+        if (bit := offset - next_offset) >= count:
+            break
+        bits[bit >> 3] &= ~(1 << (bit & 7))
+    return _to_text(bits)
 
 
 def decode_done(next_offset: int, metadata: str) -> frozenset[int]:
@@ -41,3 +58,8 @@ def decode_done(next_offset: int, metadata: str) -> frozenset[int]:
         for bit in range(8)
         if byte >> bit & 1
     )
+
+
+def _to_text(bits: bytearray) -> str:
+    packed = bits.rstrip(b"\0")
+    return _VERSION + base64.b85encode(packed).decode() if packed else ""

@@ -50,9 +50,9 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
         return bool(self._leaving)
 
     async def on_partitions_assigned(self, assigned: Partitions) -> None:
-        """Begin with fresh assignments."""
+        """Begin with fresh assignments, where the last owners left off."""
         self._leaving -= assigned
-        self._inbox.assign(assigned)
+        self._inbox.assign(await self._commits.fetch(assigned))
         self._tell("assigned", assigned)
 
     async def on_partitions_revoked(self, revoked: Partitions) -> None:
@@ -66,7 +66,7 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
             self._leaving |= revoked
             self._leave_by = time.monotonic() + self._drain_timeout_s
             return
-        await self._commits.commit_in_listener(revoked)
+        await self._commits.commit(revoked)
         self._inbox.fence(revoked)
 
     async def on_partitions_lost(self, lost: Partitions) -> None:
@@ -77,14 +77,14 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
     def see_off(self) -> None:
         """Give up the partitions that were revoked while tasks ran, once those have ended."""
         if self._leaving and not self._must_wait(self._leaving, self._leave_by):
-            self._commits.commit_now(self._leaving)
+            self._commits.commit_and_wait(self._leaving)
             self._inbox.fence(self._leaving)
             self._leaving = set()
 
     def close(self) -> None:
         """Get ready for the last revocation: no `poll` comes after it, so waiting blocks nobody."""
         self._is_closing = True
-        self._commits.commit_now(self._leaving)
+        self._commits.commit_and_wait(self._leaving)
 
     async def _drain(self, partitions: Partitions) -> None:
         leave_by = time.monotonic() + self._drain_timeout_s

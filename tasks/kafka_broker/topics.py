@@ -74,12 +74,13 @@ def topic_specs(queue: QueueConfig) -> dict[str, TopicSpec]:
     # -1: as the cluster is set up.
     replication_factor = options.replication_factor or -1
     retention = {} if options.retention_ms is None else {"retention.ms": str(options.retention_ms)}
+    lane = {
+        "num_partitions": queue.num_partitions,
+        "replication_factor": replication_factor,
+        "configs": retention,
+    }
     return {
-        queue.topic: {
-            "num_partitions": queue.num_partitions,
-            "replication_factor": replication_factor,
-            "configs": retention,
-        },
+        **dict.fromkeys(queue.lane_topics.values(), lane),
         queue.dead_letter_topic: {
             "num_partitions": 1,
             "replication_factor": replication_factor,

@@ -16,6 +16,9 @@ from kafka.structs import TopicPartition
 
 from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN
 from tasks.kafka_broker.inbox import Delivery, Inbox
+from tasks.kafka_broker.lines import LogOrder
+from tasks.kafka_broker.offsets import OffsetTracker
+from tasks.kafka_broker.progress import decode_done
 from tests.unit.tasks.kafka_broker.records import make_record
 
 P0 = TopicPartition("tasks", 0)
@@ -26,12 +29,18 @@ def _inbox(
     *, max_in_flight: int = 100, per_partition: int | None = None, delay_s: float = 0
 ) -> Inbox:
     inbox = Inbox(
+        lane_topics={"normal": "tasks"},
+        make_line=LogOrder,
         max_in_flight=max_in_flight,
         max_in_flight_per_partition=per_partition,
         put_back_delay_s=delay_s,
     )
-    inbox.assign([P0, P1])
+    inbox.assign({P0: OffsetTracker(), P1: OffsetTracker()})
     return inbox
+
+
+def _is_idle(inbox: Inbox) -> bool:
+    return not any(len(assignment.tracker) for assignment in inbox.assignments())
 
 
 def _fill(inbox: Inbox, partition: TopicPartition, count: int, *, start: int = 0) -> None:
@@ -109,7 +118,7 @@ def test_a_record_that_was_put_back_waits_for_its_delay() -> None:
     (first,) = _take_all(inbox)
     inbox.put_back(first)
     assert inbox.take(0.01) is None
-    assert not inbox.is_idle()
+    assert not _is_idle(inbox)
 
 
 def test_a_revoked_partition_hands_out_nothing_but_its_running_tasks_still_count() -> None:
@@ -126,7 +135,7 @@ def test_a_revoked_partition_hands_out_nothing_but_its_running_tasks_still_count
     assert inbox.running([P0]) == 1
     assert inbox.finish(running)
     assert inbox.running([P0]) == 0
-    assert inbox.committable() == {P0: 1}
+    assert inbox.next_offset(P0) == 1
 
 
 def test_a_late_acknowledgement_of_a_fenced_partition_changes_nothing() -> None:
@@ -135,7 +144,7 @@ def test_a_late_acknowledgement_of_a_fenced_partition_changes_nothing() -> None:
     (late,) = _take_all(inbox)
     inbox.fence([P0])
     assert not inbox.finish(late)
-    inbox.assign([P0])
+    inbox.assign({P0: OffsetTracker()})
     _fill(inbox, P0, 1)
     assert not inbox.finish(late)
     assert inbox.next_offset(P0) == 0
@@ -190,15 +199,49 @@ def test_one_slow_task_pauses_its_partition_when_the_others_run_far_ahead() -> N
     assert inbox.full_partitions() == set()
 
 
-def test_only_positions_that_moved_are_committed() -> None:
+def test_only_progress_that_kafka_does_not_know_is_committed() -> None:
     inbox = _inbox()
     _fill(inbox, P0, 2)
-    assert inbox.committable() == {P0: 0}
-    inbox.note_committed({P0: 0})
-    assert inbox.committable() == {}
+    assert inbox.uncommitted() == {P0: (0, "")}
+    inbox.note_committed({P0: (0, "")})
+    assert inbox.uncommitted() == {}
     for delivery in _take_all(inbox):
         inbox.finish(delivery)
-    assert inbox.committable() == {P0: 2}
+    assert inbox.uncommitted([P1]) == {}
+    assert inbox.uncommitted() == {P0: (2, "")}
+    inbox.note_not_committed([P0])
+    assert inbox.uncommitted() == {P0: (2, "")}
+
+
+def test_a_commit_names_what_is_done_above_an_unfinished_record() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 3)
+    _, second, third = _take_all(inbox)
+    inbox.finish(third)
+    next_offset, text = inbox.uncommitted()[P0]
+    assert next_offset == 0
+    assert decode_done(next_offset, text) == {2}
+    inbox.finish(second)
+    next_offset, text = inbox.uncommitted()[P0]
+    assert next_offset == 0
+    assert decode_done(next_offset, text) == {1, 2}
+
+
+def test_what_an_earlier_owner_finished_is_not_handed_out() -> None:
+    inbox = _inbox()
+    inbox.assign({P0: OffsetTracker(5, done={6, 8})})
+    _fill(inbox, P0, 3, start=5)
+    taken = _take_all(inbox)
+    assert _places(taken) == [(0, 5), (0, 7)]
+    assert inbox.uncommitted() == {}
+    inbox.finish(taken[0])
+    next_offset, text = inbox.uncommitted()[P0]
+    assert next_offset == 7
+    assert decode_done(next_offset, text) == {8}
+    inbox.finish(taken[1])
+    assert inbox.next_offset(P0) == 8
+    _fill(inbox, P0, 2, start=8)
+    assert _places(_take_all(inbox)) == [(0, 9)]
 
 
 def test_what_waits_can_be_dropped_and_what_is_out_stays() -> None:
@@ -216,25 +259,31 @@ def test_what_waits_can_be_dropped_and_what_is_out_stays() -> None:
 class OnePartition(RuleBasedStateMachine):
     """One partition, read, run, put back, revoked and given back in any order.
 
-    Whatever happens, what a restart would read again holds every record that is not done, and
-    nothing is out twice under one assignment.
+    Whatever happens, a restart would run again every record that is not done and none that was
+    committed as done, and nothing is out twice under one assignment.
     """
 
     @initialize(per_partition=st.none() | st.integers(1, 3))
     def begin_to_own(self, per_partition: int | None) -> None:
         self.inbox = Inbox(
-            max_in_flight=4, max_in_flight_per_partition=per_partition, put_back_delay_s=0
+            lane_topics={"normal": "tasks"},
+            make_line=LogOrder,
+            max_in_flight=4,
+            max_in_flight_per_partition=per_partition,
+            put_back_delay_s=0,
         )
         self.end = 0
-        self.committed = 0
+        self.committed = (0, "")
         self.done: set[int] = set()
         self.out: list[Delivery] = []
         self.late: list[Delivery] = []
         self.assign()
 
     def assign(self) -> None:
-        self.inbox.assign([P0])
-        self.position = self.committed
+        next_offset, text = self.committed
+        self.known_done = decode_done(next_offset, text)
+        self.inbox.assign({P0: OffsetTracker(next_offset, self.known_done)})
+        self.position = next_offset
 
     @rule(count=st.integers(1, 5))
     def read(self, count: int) -> None:
@@ -247,6 +296,7 @@ class OnePartition(RuleBasedStateMachine):
         delivery = self.inbox.take(0)
         if delivery is not None:
             assert delivery.record.offset not in [out.record.offset for out in self.out]
+            assert delivery.record.offset not in self.known_done
             assert self.inbox.begin(delivery)
             self.out.append(delivery)
 
@@ -267,9 +317,9 @@ class OnePartition(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        offsets = self.inbox.committable()
-        self.inbox.note_committed(offsets)
-        self.committed = offsets.get(P0, self.committed)
+        progress = self.inbox.uncommitted()
+        self.inbox.note_committed(progress)
+        self.committed = progress.get(P0, self.committed)
 
     @rule(is_drained=st.booleans())
     def revoke(self, is_drained: bool) -> None:
@@ -292,20 +342,21 @@ class OnePartition(RuleBasedStateMachine):
 
     @invariant()
     def nothing_unfinished_is_lost(self) -> None:
-        for next_offset in (self.committed, self.inbox.next_offset(P0)):
+        for next_offset in (self.committed[0], self.inbox.next_offset(P0)):
             if next_offset is not None:
                 assert set(range(min(next_offset, self.end))) <= self.done
+        assert decode_done(*self.committed) <= self.done
 
     def teardown(self) -> None:
         deadline = time.monotonic() + 5
-        while (self.out or not self.inbox.is_idle()) and time.monotonic() < deadline:
+        while (self.out or not _is_idle(self.inbox)) and time.monotonic() < deadline:
             self.take()
             while self.out:
                 delivery = self.out.pop()
                 self.inbox.finish(delivery)
                 self.done.add(delivery.record.offset)
-        assert self.inbox.is_idle()
-        assert self.inbox.next_offset(P0) in (None, self.position)
+        assert _is_idle(self.inbox)
+        assert (self.inbox.next_offset(P0) or 0) >= self.position
 
 
 TestOnePartition = OnePartition.TestCase

@@ -8,8 +8,10 @@ from kafka.structs import TopicPartition
 
 from tasks.kafka_broker import DeadLetterOnFailure, PutBack
 from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.lines import LogOrder
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.middleware import OwnershipGuard
+from tasks.kafka_broker.offsets import OffsetTracker
 from tests.unit.tasks.kafka_broker.records import make_record
 
 PARTITION = TopicPartition("tasks", 0)
@@ -26,8 +28,10 @@ class StoreIsReallyDown(PutBack):
 
 @pytest.fixture
 def inbox() -> Inbox:
-    inbox = Inbox(max_in_flight=1, max_in_flight_per_partition=None, put_back_delay_s=0)
-    inbox.assign([PARTITION])
+    inbox = Inbox(
+        lane_topics={"normal": "tasks"}, make_line=LogOrder, max_in_flight=1, put_back_delay_s=0
+    )
+    inbox.assign({PARTITION: OffsetTracker()})
     inbox.add(PARTITION, [make_record()])
     return inbox
 

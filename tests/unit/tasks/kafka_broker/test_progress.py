@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.kafka_broker.progress import MAX_BITS, decode_done, encode_done
+from tasks.kafka_broker.progress import MAX_BITS, decode_done, encode_all_but, encode_done
 
 KAFKA_DEFAULT_LIMIT = 4096
 
@@ -29,3 +29,13 @@ def test_a_text_of_somebody_else_names_nothing_or_offsets_above(text: str) -> No
 
 def test_nothing_done_is_no_text() -> None:
     assert encode_done(5, []) == ""
+
+
+@given(next_offsets, distances, st.integers(min_value=0, max_value=2 * MAX_BITS))
+def test_naming_what_is_unfinished_says_the_same(
+    next_offset: int, above: set[int], length: int
+) -> None:
+    unfinished = sorted(next_offset + distance for distance in above)
+    end = next_offset + length
+    done = set(range(next_offset, end)) - set(unfinished)
+    assert encode_all_but(unfinished, next_offset, end) == encode_done(next_offset, done)
