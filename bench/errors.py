@@ -1,0 +1,5 @@
+"""What can go wrong with one peer or one measurement; the run goes on without it."""
+
+
+class BenchError(Exception):
+    """This peer or part can't be measured; the message is one line for the table."""

@@ -1,0 +1,1 @@
+"""What is measured: each module has one `measure`, which returns one sample of one peer."""

@@ -1,0 +1,67 @@
+"""Which parts there are, and in which order they are measured: round-robin over the peers.
+
+In each round every peer has its turn, so that a noisy minute of the machine hits all alike.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bench.catalogue import Peer
+from bench.errors import BenchError
+from bench.parts import drain, latency
+from bench.samples import Sample
+from bench.site import Site
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One row of columns in the report; `--only` selects it by the first word of its name."""
+
+    name: str
+    measure: Callable[[Site, Peer], Sample]
+    takes: Callable[[Peer], bool] = lambda _: True
+
+    @property
+    def group(self) -> str:
+        """What `--only` calls it."""
+        return self.name.partition("-")[0]
+
+
+PARTS = (
+    Part("drain-1", functools.partial(drain.measure, processes=1)),
+    Part("drain-2", functools.partial(drain.measure, processes=2)),
+    Part("latency", latency.measure),
+)
+
+#: Samples by part and peer; an error takes the place of a sample.
+Results = dict[str, dict[str, list[Sample | str]]]
+
+
+def carry_out(site: Site, parts: Iterable[Part], peers: Sequence[Peer], *, rounds: int) -> Results:
+    """Measure everything; what fails is noted and the rest goes on."""
+    results: Results = {}
+    for part in parts:
+        taking = [peer for peer in peers if part.takes(peer)]
+        results[part.name] = {peer.name: [] for peer in taking}
+        for number in range(rounds):
+            for peer in taking:
+                outcome = _measure(site, part, peer)
+                results[part.name][peer.name].append(outcome)
+                _say(part, peer, f"{number + 1}/{rounds}", outcome)
+    return results
+
+
+def _measure(site: Site, part: Part, peer: Peer) -> Sample | str:
+    try:
+        return part.measure(site, peer)
+    except (BenchError, OSError) as error:
+        return " ".join(str(error).split())
+
+
+def _say(part: Part, peer: Peer, turn: str, outcome: Any) -> None:
+    if not isinstance(outcome, str):
+        outcome = "  ".join(f"{name} {value:.4g}" for name, value in outcome.items())
+    print(f"{time.strftime('%H:%M:%S')}  {part.name} {turn}  {peer.name:18} {outcome}", flush=True)

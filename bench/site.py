@@ -1,0 +1,130 @@
+"""Where everything runs: the servers, a folder that is thrown away, and each run's own queue.
+
+One site per bench, used by the main thread alone. A server starts when the first peer needs it and
+all stay up until the end, so that what an idle server costs hits all peers alike.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+
+from bench import environments
+from bench.catalogue import Peer
+from bench.errors import BenchError
+from bench.inside.run import Run
+from bench.servers import RabbitMQ, Redis
+from bench.workers import Worker
+from devstack import ports
+from devstack.errors import DevstackError
+from devstack.kafka import Kafka
+from devstack.process import ROOT, dies_with_parent
+from devstack.server import Server
+
+_SERVERS: dict[str, type[Server]] = {"Kafka": Kafka, "Redis": Redis, "RabbitMQ": RabbitMQ}
+_CLIENT_TIMEOUT_S = 600
+
+
+class Site:
+    """Servers and runs; leaving `opened` stops and removes them."""
+
+    def __init__(self, folder: Path, stops: contextlib.ExitStack) -> None:
+        self._folder = folder
+        self._stops = stops
+        self._servers: dict[str, Server] = {}
+
+    @contextlib.contextmanager
+    def run(self, peer: Peer) -> Iterator[Run]:
+        """Give a run its queue and its folder for records."""
+        server = self._server(peer.server)
+        queue = f"bench-{secrets.token_hex(4)}"
+        run = self.with_records(Run(server.address, queue, records_dir=""))
+        if isinstance(server, Kafka):
+            with _admin(server) as admin:
+                # One with as many partitions as ours makes for itself.
+                admin.create_topics({queue: {"num_partitions": run.partitions}})
+        yield run
+        if isinstance(server, Kafka):
+            with _admin(server) as admin:
+                admin.delete_topics([t for t in admin.list_topics() if t.startswith(queue)])
+
+    def with_records(self, run: Run) -> Run:
+        """Return `run` with an empty folder for records."""
+        folder = self._folder / secrets.token_hex(8)
+        folder.mkdir()
+        return Run(**(vars(run) | {"records_dir": str(folder)}))
+
+    def send(self, peer: Peer, run: Run, command: str, **options: float) -> dict[str, Any]:
+        """Run the peer's client (see bench.inside.client) to its end and return what it says."""
+        with self.sending(peer, run, command, **options) as client:
+            try:
+                output, errors = client.communicate(timeout=_CLIENT_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                raise BenchError(f"sending took more than {_CLIENT_TIMEOUT_S} s") from None
+        if client.returncode:
+            raise BenchError(f"sending failed: {(errors.strip() or '?').splitlines()[-1]}")
+        result: dict[str, Any] = json.loads(output.splitlines()[-1])
+        return result
+
+    @contextlib.contextmanager
+    def sending(
+        self, peer: Peer, run: Run, command: str, **options: float
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Start the peer's client; kill it on leaving if it still runs."""
+        words = ["python", "-m", "bench.inside.client", peer.app, command]
+        for name, value in options.items():
+            words += [f"--{name.replace('_', '-')}", str(value)]
+        with subprocess.Popen(
+            dies_with_parent(self._in_environment(peer, words)),
+            env=self._env(peer, run),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as client:
+            try:
+                yield client
+            finally:
+                client.kill()
+
+    def worker(self, peer: Peer, run: Run, *, processes: int = 1) -> Worker:
+        """Return the peer's worker, not started."""
+        commands = peer.commands(processes=processes, threads=run.threads)
+        return Worker(
+            peer.name,
+            [self._in_environment(peer, command) for command in commands],
+            self._env(peer, run),
+            self._folder / f"{run.queue}.log",
+        )
+
+    def _in_environment(self, peer: Peer, command: list[str]) -> list[str]:
+        return [str(environments.bin_dir(peer) / command[0]), *command[1:]]
+
+    def _env(self, peer: Peer, run: Run) -> dict[str, str]:
+        path = f"{environments.bin_dir(peer)}{os.pathsep}{os.environ['PATH']}"
+        home = os.environ.get("HOME", "/")
+        return {"PATH": path, "HOME": home, "PYTHONPATH": str(ROOT), **run.environment()}
+
+    def _server(self, name: str) -> Server:
+        if name not in self._servers:
+            server = _SERVERS[name](self._folder / name.lower(), ports.free_port())
+            self._stops.callback(server.stop)
+            try:
+                server.start()
+            except DevstackError as error:
+                raise BenchError(str(error)) from error
+            self._servers[name] = server
+        return self._servers[name]
+
+
+@contextlib.contextmanager
+def _admin(kafka: Server) -> Iterator[Any]:
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=kafka.address)) as admin:
+        yield admin
