@@ -5,6 +5,7 @@ One node is broker and controller; topics, offsets and the cluster's own metadat
 
 import contextlib
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from devstack import java, kafka_jars, ports
@@ -23,6 +24,10 @@ class Kafka(Server):
 
     name = "Kafka"
     port_setting = "KAFKA_PORT"
+    # What a subclass has beside the plain listener.
+    more_listeners: Sequence[str] = ()
+    more_properties = ""
+    more_format_arguments: Sequence[str] = ()
 
     @property
     def bootstrap(self) -> str:
@@ -52,7 +57,7 @@ class Kafka(Server):
     def _format(self, java_command: list[str], config_path: Path) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER_ID]
         done = subprocess.run(
-            [*java_command, *tool, "--config", config_path],
+            [*java_command, *tool, "--config", config_path, *self.more_format_arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -76,13 +81,14 @@ class Kafka(Server):
 
     def _properties(self) -> str:
         controller = f"{ports.LOOPBACK}:{ports.free_port()}"
+        listeners = ",".join([f"PLAINTEXT://{self.address}", *self.more_listeners])
         return f"""\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{self.address},CONTROLLER://{controller}
-advertised.listeners=PLAINTEXT://{self.address}
+listeners={listeners},CONTROLLER://{controller}
+advertised.listeners={listeners}
 log.dirs={self._logs_dir}
 # Topics are made on purpose, with the partitions the settings say.
 auto.create.topics.enable=false
@@ -99,4 +105,4 @@ group.min.session.timeout.ms=1000
 # After a crash the controller waits for the old session's end before it lets us in again.
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
-"""
+{self.more_properties}"""

@@ -10,7 +10,12 @@ import pytest
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-pytest_plugins = ["tests.services.servers", "tests.services.stack", "tests.services.clients"]
+pytest_plugins = [
+    "tests.services.servers",
+    "tests.services.secure_kafka",
+    "tests.services.stack",
+    "tests.services.clients",
+]
 
 _TESTS = Path(__file__).parent
 _MARKED_FOLDERS = {"integration", "acceptance", "browser", "architecture"}
