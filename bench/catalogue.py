@@ -53,6 +53,9 @@ class Peer:
 
 
 _DRAMATIQ = ("dramatiq", "{app}:broker", "-p", "{processes}", "-t", "{threads}", "--skip-logging")
+_CELERY = ("celery", "-A", "{app}", "worker", "-P", "threads", "-c", "{threads}")
+_TASKIQ = ("taskiq", "worker", "{app}:broker", "--workers", "{processes}")
+_TASKIQ_LIMITS = ("--max-async-tasks", "{threads}", "--max-threadpool-threads", "{threads}")
 
 PEERS = (
     Peer("ours", "ours", "Kafka", _DRAMATIQ, drain_tasks=30_000),
@@ -66,4 +69,24 @@ PEERS = (
         has_threads=False,
     ),
     Peer("dramatiq-redis", "dramatiq_redis", "Redis", _DRAMATIQ),
+    Peer("dramatiq-rabbitmq", "dramatiq_rabbitmq", "RabbitMQ", _DRAMATIQ),
+    Peer(
+        "celery-redis",
+        "celery_redis",
+        "Redis",
+        (*_CELERY, "-n", "w{index}@%h", "--loglevel", "WARNING"),
+        has_command_per_process=True,
+    ),
+    Peer(
+        "taskiq-kafka",
+        "taskiq_kafka",
+        "Kafka",
+        (*_TASKIQ, *_TASKIQ_LIMITS, "--log-level", "WARNING"),
+    ),
+    Peer(
+        "faststream-kafka",
+        "faststream_kafka",
+        "Kafka",
+        ("faststream", "run", "{app}:app", "--workers", "{processes}", "--log-level", "warning"),
+    ),
 )

@@ -1,0 +1,1 @@
+"""Celery in threads on Redis, acknowledging late."""

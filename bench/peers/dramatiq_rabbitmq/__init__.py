@@ -1,0 +1,1 @@
+"""dramatiq's own RabbitmqBroker."""

@@ -1,0 +1,1 @@
+"""FastStream on aiokafka, which commits when a task has ended."""

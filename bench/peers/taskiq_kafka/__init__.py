@@ -1,0 +1,1 @@
+"""taskiq with taskiq-aio-kafka: asyncio, its tasks in threads."""
