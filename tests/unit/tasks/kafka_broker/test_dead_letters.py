@@ -1,13 +1,13 @@
 """What an operator finds in the dead-letter topic."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from tasks.kafka_broker.codec import OutgoingRecord
 from tasks.kafka_broker.config import QueueOptions, resolve
-from tasks.kafka_broker.dead_letters import dead_letter, readable_reason
+from tasks.kafka_broker.dead_letters import dead_letter, readable_reason, readable_stack
 from tests.unit.tasks.kafka_broker.records import make_record
 
 QUEUE = resolve(
@@ -74,3 +74,46 @@ def test_a_record_of_nothing_at_all_can_be_sent() -> None:
 )
 def test_the_reason_is_one_short_line_without_passwords(text: str, reason: str) -> None:
     assert readable_reason(RuntimeError(text)) == reason
+
+
+def _raise(error: Exception, cause: Exception | None = None) -> NoReturn:
+    raise error from cause
+
+
+def _raised(secret: str) -> ValueError:
+    with pytest.raises(ValueError, match=r"@") as caught:
+        _raise(ValueError(secret), cause=KeyError(secret))
+    return caught.value
+
+
+def test_the_stack_and_the_cause_say_where_and_nothing_of_what() -> None:
+    headers = dict(_bury(make_record(), _raised("joe@example.org")).headers)
+    stack = headers["kafka_dlt-exception-stacktrace"].decode()
+    assert "in _raise\n" in stack
+    assert "joe@example.org" not in stack
+    assert headers["kafka_dlt-exception-cause-fqcn"] == b"builtins.KeyError"
+
+
+def test_an_error_that_nobody_raised_has_no_stack() -> None:
+    assert readable_stack(ValueError("x")) == ""
+
+
+def _recurse(depth: int) -> None:
+    if depth == 0:
+        raise type("x" * 5000, (Exception,), {})("x" * 5000)
+    _recurse(depth - 1)
+
+
+def test_what_is_added_is_small_however_much_the_error_says() -> None:
+    """Headers count towards the size of a record, which Kafka limits."""
+    record = make_record()
+    with pytest.raises(Exception, match="x") as caught:
+        _recurse(200)
+    letter = _bury(record, caught.value)
+    assert sum(len(name) + len(value) for name, value in letter.headers) < 20_000
+    assert b"in _recurse" in dict(letter.headers)["kafka_dlt-exception-stacktrace"]
+
+
+def test_a_letter_names_the_topic_of_its_lane() -> None:
+    headers = dict(_bury(make_record(topic="tasks.high"), ValueError()).headers)
+    assert headers["kafka_dlt-original-topic"] == b"tasks.high"
