@@ -5,7 +5,7 @@ from typing import Any
 from dramatiq.middleware import Middleware, ShutdownNotifications
 
 from tasks.actors import PARSE_RESUME
-from tasks.kafka_broker import DeadLetterOnFailure, KafkaBroker, QueueOptions
+from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
 from tasks.metrics import PrometheusObserver
 
 
@@ -23,8 +23,8 @@ def build_broker(
     `connection`: KafkaBroker's bootstrap_servers, publish_timeout_s and security options.
     """
     middleware: list[Middleware] = [
-        # A task that raises becomes a dead letter; without dramatiq's Retries nobody else says so.
-        DeadLetterOnFailure(),
+        # The job decides about retries; a task that raises all the same becomes a dead letter.
+        Retries(max_retries=0),
         # Lets a stopping worker's tasks know.
         ShutdownNotifications(),
     ]

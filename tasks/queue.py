@@ -1,7 +1,7 @@
 """The core's ParseQueue: enqueue the actor and wait for Kafka's acknowledgement."""
 
 import dramatiq
-from dramatiq.errors import ConnectionError as BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError
 
 from resumes.errors import PublishFailedError
 from resumes.job import Job

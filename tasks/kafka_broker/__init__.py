@@ -8,23 +8,25 @@ from tasks.kafka_broker.broker import KafkaBroker
 from tasks.kafka_broker.config import QueueOptions
 from tasks.kafka_broker.errors import (
     DecodeError,
-    DelayNotSupportedError,
+    LaneNotDeclaredError,
+    PartlyEnqueuedError,
     PutBack,
+    RecordTooLargeError,
     RejectedError,
-    RetriesNotSupportedError,
 )
-from tasks.kafka_broker.middleware import DeadLetterOnFailure
 from tasks.kafka_broker.observer import BrokerObserver, Rebalance
+from tasks.kafka_broker.retries import Retries
 
 __all__ = [
     "BrokerObserver",
-    "DeadLetterOnFailure",
     "DecodeError",
-    "DelayNotSupportedError",
     "KafkaBroker",
+    "LaneNotDeclaredError",
+    "PartlyEnqueuedError",
     "PutBack",
     "QueueOptions",
     "Rebalance",
+    "RecordTooLargeError",
     "RejectedError",
-    "RetriesNotSupportedError",
+    "Retries",
 ]

@@ -32,6 +32,7 @@ class PartitionAssignment:
         tracker: OffsetTracker,
         *,
         max_in_flight: int | None,
+        buffer_records: int = BUFFER_RECORDS,
     ) -> None:
         self.partition = partition
         self.tracker = tracker
@@ -48,6 +49,7 @@ class PartitionAssignment:
         #: True when it is gone: what still ends here is somebody else's business.
         self.is_fenced = False
         self._max_in_flight = max_in_flight
+        self._buffer_records = buffer_records
         self._line = line
         self._put_back: deque[tuple[float, IncomingRecord]] = deque()
         self._is_full = False
@@ -114,6 +116,6 @@ class PartitionAssignment:
 
     def is_full(self) -> bool:
         """True while reading should pause; half the bound lies between the two, against flutter."""
-        level = max(len(self._line) / BUFFER_RECORDS, self.tracker.span / MAX_SPAN)
+        level = max(len(self._line) / self._buffer_records, self.tracker.span / MAX_SPAN)
         self._is_full = level >= (0.5 if self._is_full else 1.0)
         return self._is_full

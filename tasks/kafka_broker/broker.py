@@ -6,16 +6,17 @@ Kafka has the record on all in-sync replicas; delivery is at least once, in any 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dramatiq import Broker, Message
-from dramatiq.errors import QueueJoinTimeout, QueueNotFound
-from dramatiq.middleware import Middleware, Retries, default_middleware
+import dramatiq
+from dramatiq import Message
+from dramatiq.errors import BrokerConnectionError, QueueNotFound
+from dramatiq.middleware import Middleware, default_middleware
 
-from tasks.kafka_broker import codec
-from tasks.kafka_broker.backlog import Backlog
+from tasks.kafka_broker.addressing import address
 from tasks.kafka_broker.clients import Clients
+from tasks.kafka_broker.codec import OutgoingRecord
 from tasks.kafka_broker.config import (
     MAX_DEAD_LETTER_BYTES,
     QueueConfig,
@@ -23,21 +24,19 @@ from tasks.kafka_broker.config import (
     resolve,
 )
 from tasks.kafka_broker.consumer import KafkaQueueConsumer
-from tasks.kafka_broker.dead_letters import DeadLetters
-from tasks.kafka_broker.errors import DelayNotSupportedError, RetriesNotSupportedError
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.lines import KeyOrder, LogOrder
-from tasks.kafka_broker.middleware import DeadLetterOnFailure, OwnershipGuard
+from tasks.kafka_broker.consuming import CONNECT_TIMEOUT_S, open_consumer
+from tasks.kafka_broker.delay_pump import DelayPump
+from tasks.kafka_broker.errors import PartlyEnqueuedError
+from tasks.kafka_broker.joining import drop, wait_until_done
+from tasks.kafka_broker.middleware import OwnershipGuard
 from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.poller import Poller
 from tasks.kafka_broker.producer import Publisher
+from tasks.kafka_broker.retries import Retries
+from tasks.kafka_broker.signals import SignallingBroker
 from tasks.kafka_broker.topics import Topics
 
-_JOIN_INTERVAL_S = 0.1
-_CONNECT_TIMEOUT_S = 30.0
 
-
-class KafkaBroker(Broker):
+class KafkaBroker(SignallingBroker):
     """A dramatiq broker whose queues are Kafka topics.
 
     `client_options` are kafka-python's (security_protocol, sasl_*, ssl_*, ...): each client gets
@@ -78,12 +77,14 @@ class KafkaBroker(Broker):
         self._publisher = Publisher(
             self._clients, timeout_s=publish_timeout_s, observer=self._observer
         )
-        self._dead_letter_publisher = Publisher(
+        self._large_publisher = Publisher(
             self._clients,
             timeout_s=publish_timeout_s,
             observer=self._observer,
             max_request_bytes=MAX_DEAD_LETTER_BYTES,
         )
+        self._delay_group_id = f"{group_id}.{namespace}.delay" if namespace else f"{group_id}.delay"
+        self._delay_pump = self._make_delay_pump()
         self._consumers: dict[str, KafkaQueueConsumer] = {}
 
     # Declaring
@@ -103,9 +104,9 @@ class KafkaBroker(Broker):
         self.emit_after("declare_queue", queue_name)
 
     def add_middleware(self, middleware: Middleware, **position: Any) -> None:
-        """Add a middleware; RetriesNotSupportedError for dramatiq's Retries."""
-        if isinstance(middleware, Retries):
-            raise RetriesNotSupportedError("use DeadLetterOnFailure in place of dramatiq's Retries")
+        """Add a middleware; dramatiq's own Retries is replaced by ours with the same options."""
+        if type(middleware) is dramatiq.middleware.Retries:
+            middleware = Retries.like(middleware)
         super().add_middleware(middleware, **position)
 
     def ensure_topics(self) -> None:
@@ -115,20 +116,48 @@ class KafkaBroker(Broker):
     # Sending
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Return once Kafka has the message; raise ConnectionClosed or ConnectionFailed if not.
+        """Return once Kafka has the message; `delay` is in milliseconds.
 
-        The whole call takes `publish_timeout_s` at most. After an error the message may be on Kafka
-        all the same.
+        Raise ConnectionClosed or ConnectionFailed if not; the whole call takes `publish_timeout_s`
+        at most. After an error the message may be on Kafka all the same.
         """
-        if delay:
-            raise DelayNotSupportedError(f"{message} cannot be delayed by {delay} ms")
-        queue = self._queue(message.queue_name)
         deadline = time.monotonic() + self._publish_timeout_s
         self.emit_before("enqueue", message, delay)
-        self._topics.ensure([queue], timeout_s=self._publish_timeout_s)
-        self._publisher.publish(codec.encode(message, queue.topic), deadline=deadline)
+        outgoing = self._outgoing(message, delay)
+        try:
+            self._publisher_of(delay).publish(outgoing, deadline=deadline)
+        except BrokerConnectionError:
+            ending = self.message_being_ended
+            if ending is None:
+                raise
+            self.logger.warning("Message %r is sent later.", message.message_id, exc_info=True)
+            ending.unsent.append(outgoing)
         self.emit_after("enqueue", message, delay)
         return message
+
+    def enqueue_many(
+        self, messages: Iterable[Message[Any]], *, delay: int | None = None
+    ) -> list[Message[Any]]:
+        """Return once Kafka has all messages: one wait instead of one for each.
+
+        Raise PartlyEnqueuedError with those that Kafka did not acknowledge in time.
+        """
+        messages = list(messages)
+        deadline = time.monotonic() + self._publish_timeout_s
+
+        def outgoing() -> Iterator[OutgoingRecord]:
+            for message in messages:
+                self.emit_before("enqueue", message, delay)
+                yield self._outgoing(message, delay)
+
+        failed = self._publisher_of(delay).publish_many(outgoing(), deadline=deadline)
+        for place, message in enumerate(messages):
+            if place not in failed:
+                self.emit_after("enqueue", message, delay)
+        if failed:
+            left = [messages[place] for place in sorted(failed)]
+            raise PartlyEnqueuedError(left, len(messages), failed[min(failed)])
+        return messages
 
     # Receiving
 
@@ -137,32 +166,19 @@ class KafkaBroker(Broker):
     ) -> KafkaQueueConsumer:
         """Join the queue's group and return its messages; `timeout` is in milliseconds."""
         queue = self._queue(queue_name)
-        self._topics.ensure([queue], timeout_s=_CONNECT_TIMEOUT_S)
-        inbox = Inbox(
-            lane_topics=queue.lane_topics,
-            make_line=KeyOrder if queue.options.ordering == "key" else LogOrder,
-            # What dramatiq has prefetched goes before any more urgent lane: no more than it needs.
-            max_in_flight=max(1, prefetch // 2) if queue.options.lanes else prefetch,
-            max_in_flight_per_partition=queue.options.max_in_flight_per_partition,
-            put_back_delay_s=self._put_back_delay_s,
-        )
-        poller = Poller(
-            self._clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=_CONNECT_TIMEOUT_S),
-            queue.lane_topics.values(),
-            inbox,
-            drain_timeout_s=self._drain_timeout_s,
-            observer=self._observer,
-        )
-        poller.start()
-        consumer = KafkaQueueConsumer(
+        self._topics.ensure([queue], timeout_s=CONNECT_TIMEOUT_S)
+        consumer = open_consumer(
             queue,
-            inbox,
-            poller,
-            DeadLetters(queue, self._dead_letter_publisher, self._observer),
+            self._clients,
+            self._large_publisher,
+            self._observer,
+            prefetch=prefetch,
             timeout_s=timeout / 1000,
-            observer=self._observer,
+            put_back_delay_s=self._put_back_delay_s,
+            drain_timeout_s=self._drain_timeout_s,
         )
         self._consumers[queue_name] = consumer
+        self._delay_pump.add(queue)
         return consumer
 
     def stop_handing_out(self) -> None:
@@ -175,8 +191,10 @@ class KafkaBroker(Broker):
         for consumer in list(self._consumers.values()):
             consumer.close()
         self._consumers.clear()
+        self._delay_pump.close()
+        self._delay_pump = self._make_delay_pump()
         self._publisher.close()
-        self._dead_letter_publisher.close()
+        self._large_publisher.close()
 
     # Asking
 
@@ -199,24 +217,20 @@ class KafkaBroker(Broker):
     # Tests and operations
 
     def join(self, queue_name: str, *, timeout: int | None = None) -> None:
-        """Wait until the queue's group is done with all that is on Kafka now.
+        """Wait until nothing is left of the queue on Kafka, delayed messages included.
 
-        Raise QueueJoinTimeout after `timeout` milliseconds. Every dead letter counts as done.
+        Raise QueueJoinTimeout after `timeout` milliseconds. A dead letter counts as done.
         """
-        queue = self._queue(queue_name)
-        deadline = None if timeout is None else time.monotonic() + timeout / 1000
-        with Backlog(self._clients, queue) as backlog:
-            while remaining := backlog.count_unfinished():
-                if deadline is not None and time.monotonic() >= deadline:
-                    left = f"{remaining} messages on queue {queue_name!r} are left"
-                    raise QueueJoinTimeout(left)  # type: ignore[no-untyped-call]
-                time.sleep(_JOIN_INTERVAL_S)
+        wait_until_done(
+            self._clients,
+            self._queue(queue_name),
+            delay_group_id=self._delay_group_id,
+            timeout_s=None if timeout is None else timeout / 1000,
+        )
 
     def flush(self, queue_name: str) -> None:
         """Drop all messages of the queue that are not with a worker; dead letters stay."""
-        queue = self._queue(queue_name)
-        with Backlog(self._clients, queue) as backlog:
-            backlog.drop()
+        drop(self._clients, self._queue(queue_name), delay_group_id=self._delay_group_id)
         if queue_name in self._consumers:
             self._consumers[queue_name].discard_waiting()
 
@@ -224,6 +238,20 @@ class KafkaBroker(Broker):
         """Drop all messages of all declared queues."""
         for queue_name in self.queues:
             self.flush(queue_name)
+
+    def _outgoing(self, message: Message[Any], delay: int | None) -> OutgoingRecord:
+        queue = self._queue(message.queue_name)
+        self._topics.ensure([queue], timeout_s=self._publish_timeout_s)
+        return address(message, queue, self.actors.get(message.actor_name), delay_ms=delay)
+
+    def _publisher_of(self, delay: int | None) -> Publisher:
+        # A delayed record is larger by its headers than the largest that its topic takes.
+        return self._large_publisher if delay else self._publisher
+
+    def _make_delay_pump(self) -> DelayPump:
+        return DelayPump(
+            self._clients, self._large_publisher, self._observer, group_id=self._delay_group_id
+        )
 
     def _queue(self, queue_name: str) -> QueueConfig:
         try:
@@ -233,4 +261,4 @@ class KafkaBroker(Broker):
 
 
 def _default_middleware() -> list[Middleware]:
-    return [DeadLetterOnFailure() if m is Retries else m() for m in default_middleware]
+    return [kind() for kind in default_middleware]

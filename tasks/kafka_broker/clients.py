@@ -73,12 +73,12 @@ class Clients:
             },
         )
 
-    def consumer(self, *, group_id: str, bootstrap_timeout_s: float) -> Any:
+    def consumer(self, *, group_id: str, bootstrap_timeout_s: float, **defaults: Any) -> Any:
         """Make a consumer that commits only what it is told to."""
         return self._make(
             KafkaConsumer,
             bootstrap_timeout_s,
-            defaults=_CONSUMER,
+            defaults={**_CONSUMER, **defaults},
             fixed={
                 "group_id": group_id,
                 "enable_auto_commit": False,

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
-from dramatiq import Message, MessageProxy
+from dramatiq import JSONEncoder, Message, MessageProxy, get_encoder
+from dramatiq.errors import DecodeError as EncoderError
 
 from tasks.kafka_broker.errors import DecodeError
 
@@ -20,8 +21,13 @@ QUEUE = "dramatiq-queue"
 TIMESTAMP = "dramatiq-timestamp"  # milliseconds since 1970, when first enqueued
 OPTIONS = "dramatiq-options"  # a JSON object, absent when empty
 ARGS = "dramatiq-args"  # a JSON list, absent when empty
+#: The class of the encoder given to `dramatiq.set_encoder`, which made the value: then it is the
+#: whole message.
+ENCODER = "dramatiq-encoder"
 #: W3C trace context, under the name every tracing library looks for.
 TRACEPARENT = "traceparent"
+
+_ENVELOPE = {MESSAGE_ID, ACTOR, QUEUE, TIMESTAMP, OPTIONS, ARGS, ENCODER, TRACEPARENT}
 
 Headers = list[tuple[str, bytes]]
 
@@ -34,6 +40,8 @@ class OutgoingRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
+    #: None: as Kafka's murmur2 of the key has it.
+    partition: int | None = None
 
 
 class IncomingRecord(Protocol):
@@ -53,25 +61,50 @@ def encode(message: Message[Any] | MessageProxy, topic: str) -> OutgoingRecord:
 
     Records with the same `key` option keep their order; without one the message id spreads them.
     """
-    options = dict(message.options)
+    value, headers = _envelope(message)
+    key = str(message.options.get("key", message.message_id)).encode()
+    return OutgoingRecord(topic, key, value, headers)
+
+
+def encode_again(message: MessageProxy, record: IncomingRecord) -> OutgoingRecord:
+    """Turn `message`, which came as `record`, into a record for the same topic.
+
+    Key, value and headers of other programs stay as they were; only the envelope is made anew.
+    """
+    value, headers = _envelope(message)
+    foreign = [(name, data or b"") for name, data in record.headers if name not in _ENVELOPE]
+    is_json = get_encoder_name() is None
+    return OutgoingRecord(
+        record.topic, record.key, record.value if is_json else value, headers + foreign
+    )
+
+
+def get_encoder_name() -> str | None:
+    """Return the class of dramatiq's encoder; None for JSON, its default."""
+    kind = type(get_encoder())
+    return None if kind is JSONEncoder else kind.__name__
+
+
+def _envelope(message: Message[Any] | MessageProxy) -> tuple[bytes, Headers]:
     headers = [
         (MESSAGE_ID, message.message_id.encode()),
         (ACTOR, message.actor_name.encode()),
         (QUEUE, message.queue_name.encode()),
         (TIMESTAMP, str(message.message_timestamp).encode()),
     ]
+    options = message.options
     if isinstance(options.get(TRACEPARENT), str):
-        headers.append((TRACEPARENT, options.pop(TRACEPARENT).encode()))
+        headers.append((TRACEPARENT, options[TRACEPARENT].encode()))
+    encoder = get_encoder_name()
+    if encoder is not None:
+        return message.encode(), [*headers, (ENCODER, encoder.encode())]
+    if TRACEPARENT in options:
+        options = {name: value for name, value in options.items() if name != TRACEPARENT}
     if options:
         headers.append((OPTIONS, _to_json(options)))
     if message.args:
         headers.append((ARGS, _to_json(message.args)))
-    return OutgoingRecord(
-        topic=topic,
-        key=str(options.get("key", message.message_id)).encode(),
-        value=_to_json(message.kwargs),
-        headers=headers,
-    )
+    return _to_json(message.kwargs), headers
 
 
 def decode(record: IncomingRecord, *, queue_name: str, default_actor: str | None) -> Message[Any]:
@@ -83,6 +116,8 @@ def decode(record: IncomingRecord, *, queue_name: str, default_actor: str | None
     if queue != queue_name:
         # dramatiq looks the queue up among this worker's consumers, and a miss kills its thread.
         raise DecodeError(f"the record is of the queue {queue!r}, not of {queue_name!r}")
+    if ENCODER in headers:
+        return _decode_whole(record, _text(headers, ENCODER, ""))
     actor = _text(headers, ACTOR, default_actor or "")
     if not actor:
         raise DecodeError("no header names an actor, and the queue has no default actor")
@@ -100,6 +135,16 @@ def decode(record: IncomingRecord, *, queue_name: str, default_actor: str | None
 def record_id(record: IncomingRecord) -> str:
     """Name a record by its place, which no two records share."""
     return f"{record.topic}-{record.partition}-{record.offset}"
+
+
+def _decode_whole(record: IncomingRecord, encoder: str) -> Message[Any]:
+    # Only with the encoder that this process was given: a header must not choose pickle.
+    if encoder != get_encoder_name():
+        raise DecodeError(f"the value was made by {encoder}, which is not dramatiq's encoder here")
+    try:
+        return Message.decode(record.value or b"")
+    except EncoderError as error:
+        raise DecodeError(f"{encoder} cannot read the value: {error}") from None
 
 
 def _options(headers: Mapping[str, bytes]) -> dict[str, Any]:
@@ -125,14 +170,15 @@ def _text(headers: Mapping[str, bytes], name: str, default: str) -> str:
 
 
 def _to_json(value: object) -> bytes:
-    # NaN is no JSON: a consumer in another language could not read it.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
+# NaN is no JSON: a consumer in another language could not read it.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 

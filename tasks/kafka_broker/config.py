@@ -4,6 +4,7 @@ Pure values. `QueueOptions` is what a user writes, `QueueConfig` what the broker
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 #: An operator needs time to look at a dead letter, more than Kafka's default of a week.
@@ -54,12 +55,17 @@ class QueueConfig:
     dead_letter_topic: str
     options: QueueOptions
 
-    @property
+    @cached_property
     def lane_topics(self) -> dict[str, str]:
         """The topic of each lane; the normal one is `topic`, and without lanes the only one."""
         if not self.options.lanes:
             return {NORMAL: self.topic}
         return {lane: self.topic if lane == NORMAL else f"{self.topic}.{lane}" for lane in LANES}
+
+    @property
+    def delay_topic(self) -> str:
+        """Where messages wait that may not run yet."""
+        return f"{self.topic}.delay"
 
 
 def resolve(

@@ -15,11 +15,13 @@ from dramatiq.errors import BrokerConnectionError
 from tasks.kafka_broker import codec
 from tasks.kafka_broker.config import QueueConfig
 from tasks.kafka_broker.dead_letters import DeadLetters
+from tasks.kafka_broker.delays import delayed
 from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
 from tasks.kafka_broker.inbox import Delivery, Inbox
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller
+from tasks.kafka_broker.producer import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +29,13 @@ log = logging.getLogger(__name__)
 class KafkaQueueConsumer(Consumer):
     """The messages of one queue."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where its parts meet
         self,
         queue: QueueConfig,
         inbox: Inbox,
         poller: Poller,
         dead_letters: DeadLetters,
+        publisher: Publisher,
         *,
         timeout_s: float,
         observer: BrokerObserver,
@@ -41,6 +44,7 @@ class KafkaQueueConsumer(Consumer):
         self._inbox = inbox
         self._poller = poller
         self._dead_letters = dead_letters
+        self._publisher = publisher
         self._timeout_s = timeout_s
         self._observer = observer
 
@@ -60,6 +64,7 @@ class KafkaQueueConsumer(Consumer):
         if message.is_put_back:
             self._put_back(message.delivery)
         else:
+            self._send_rest(message)
             self._finish(message.delivery)
 
     def nack(self, message: KafkaMessage) -> None:  # type: ignore[override]
@@ -67,6 +72,7 @@ class KafkaQueueConsumer(Consumer):
 
         Raise ConnectionClosed when that failed: dramatiq tries again until it succeeds.
         """
+        self._send_rest(message)
         # Of a record that went to another owner he decides: he has it again.
         if message.is_owned:
             retries = message.options.get("retries")
@@ -115,7 +121,34 @@ class KafkaQueueConsumer(Consumer):
         except DecodeError as error:
             self._reject(delivery, error)
             return None
+        eta_ms = message.options.pop("eta", None)
+        if isinstance(eta_ms, int | float) and eta_ms > time.time() * 1000:
+            self._delay(delivery, int(eta_ms))
+            return None
         return KafkaMessage(message, delivery)
+
+    def _delay(self, delivery: Delivery, until_ms: int) -> None:
+        """Send a record away that says it may not run yet; dramatiq would hold it in memory."""
+        record = delivery.record
+        kept = [(name, value or b"") for name, value in record.headers]
+        out = codec.OutgoingRecord(record.topic, record.key, record.value, kept)
+        now_ms = int(time.time() * 1000)
+        try:
+            self._publisher.publish(
+                delayed(out, delay_topic=self._queue.delay_topic, until_ms=until_ms, now_ms=now_ms)
+            )
+        except BrokerConnectionError as broken:
+            log.warning("A message could not be delayed and will be tried again: %s", broken)
+            self._put_back(delivery)
+        else:
+            self._finish(delivery)
+
+    def _send_rest(self, message: KafkaMessage) -> None:
+        # Raising ConnectionClosed makes dramatiq try again, so nothing that a task's end was to
+        # send is lost with the acknowledgement.
+        while message.unsent:
+            self._publisher.publish(message.unsent[0])
+            message.unsent.pop(0)
 
     def _reject(self, delivery: Delivery, error: DecodeError) -> None:
         record = delivery.record

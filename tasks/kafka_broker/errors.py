@@ -4,6 +4,9 @@ dramatiq retries `ack` and `nack` on its `BrokerConnectionError` only and swallo
 anything else, so every kafka-python error is translated here before it leaves the package.
 """
 
+from typing import Any
+
+from dramatiq import Message
 from dramatiq.errors import ConnectionClosed, ConnectionFailed, DramatiqError
 
 
@@ -18,15 +21,28 @@ class DecodeError(KafkaBrokerError):
     """A record is not a task of this queue; its raw bytes go to the dead-letter topic."""
 
 
-class DelayNotSupportedError(KafkaBrokerError):
-    """This broker cannot delay messages yet; enqueue without `delay`."""
+class RecordTooLargeError(KafkaBrokerError):
+    """A message does not fit into a Kafka record (`max_request_size`, `max.message.bytes`).
 
-
-class RetriesNotSupportedError(KafkaBrokerError):
-    """dramatiq's Retries needs delayed messages, and without them a failed task would be lost.
-
-    Use `DeadLetterOnFailure` in its place.
+    Keep what is large elsewhere, and send where it is.
     """
+
+
+class LaneNotDeclaredError(KafkaBrokerError):
+    """A message names a lane that its queue has not; see `QueueOptions.lanes`."""
+
+
+class PartlyEnqueuedError(ConnectionClosed):
+    """Kafka did not acknowledge all of many messages; `messages` are the others.
+
+    They may be on Kafka all the same. Enqueue them again.
+    """
+
+    def __init__(self, messages: list[Message[Any]], total: int, first: BaseException) -> None:
+        self.messages = messages
+        super().__init__(  # type: ignore[no-untyped-call]
+            f"{len(messages)} of {total} messages are not acknowledged: {first}"
+        )
 
 
 class RejectedError(KafkaBrokerError):
@@ -44,13 +60,14 @@ class PutBack(Exception):  # noqa: N818 - names an outcome, like dramatiq's own 
 
 def connection_failed(doing: str, error: BaseException) -> ConnectionFailed:
     """Translate a kafka-python error that came while a client was being connected."""
-    return ConnectionFailed(f"{doing}: {_describe(error)}")  # type: ignore[no-untyped-call]
+    return ConnectionFailed(f"{doing}: {describe(error)}")  # type: ignore[no-untyped-call]
 
 
 def connection_closed(doing: str, error: BaseException) -> ConnectionClosed:
     """Translate a kafka-python error that came from a client that had been connected."""
-    return ConnectionClosed(f"{doing}: {_describe(error)}")  # type: ignore[no-untyped-call]
+    return ConnectionClosed(f"{doing}: {describe(error)}")  # type: ignore[no-untyped-call]
 
 
-def _describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
+    """Name an error by its class and its text."""
     return f"{type(error).__name__}: {error}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import PartitionAssignment
+from tasks.kafka_broker.assignment import BUFFER_RECORDS, PartitionAssignment
 from tasks.kafka_broker.codec import IncomingRecord
 from tasks.kafka_broker.lanes import Lanes
 from tasks.kafka_broker.lines import Line
@@ -51,8 +51,10 @@ class Inbox:
         max_in_flight: int,
         max_in_flight_per_partition: int | None = None,
         put_back_delay_s: float,
+        buffer_records: int = BUFFER_RECORDS,
     ) -> None:
         self._make_line = make_line
+        self._buffer_records = buffer_records
         self._max_in_flight = max_in_flight
         self._max_in_flight_per_partition = max_in_flight_per_partition
         self._put_back_delay_s = put_back_delay_s
@@ -244,7 +246,11 @@ class Inbox:
     def _assign(self, partition: TopicPartition, tracker: OffsetTracker) -> None:
         self._fence(partition)
         assignment = PartitionAssignment(
-            partition, self._make_line(), tracker, max_in_flight=self._max_in_flight_per_partition
+            partition,
+            self._make_line(),
+            tracker,
+            max_in_flight=self._max_in_flight_per_partition,
+            buffer_records=self._buffer_records,
         )
         if tracker.committable is not None:
             assignment.committed = (tracker.committable, tracker.describe_done())

@@ -38,11 +38,15 @@ class Lanes:
 
     def add(self, assignment: PartitionAssignment) -> None:
         """Let a partition take part."""
-        self._by_topic[assignment.partition.topic].turns.append(assignment)
+        self._lane_of(assignment).turns.append(assignment)
 
     def remove(self, assignment: PartitionAssignment) -> None:
         """Let it take part no longer."""
-        self._by_topic[assignment.partition.topic].turns.remove(assignment)
+        self._lane_of(assignment).turns.remove(assignment)
+
+    def _lane_of(self, assignment: PartitionAssignment) -> "_Lane":
+        # A topic without a lane goes with the first.
+        return self._by_topic.get(assignment.partition.topic, self._lanes[0])
 
     def pop(self, *, has_room: bool) -> Taken | None:
         """Take the record whose turn it is."""

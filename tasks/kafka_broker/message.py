@@ -8,7 +8,7 @@ from typing import Any
 
 from dramatiq import Message, MessageProxy
 
-from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.codec import IncomingRecord, OutgoingRecord
 from tasks.kafka_broker.inbox import Delivery
 
 
@@ -19,6 +19,8 @@ class KafkaMessage(MessageProxy):
         super().__init__(message)
         self.delivery = delivery
         self._is_put_back = False
+        #: What its task's end should have sent and could not: `ack` and `nack` try again.
+        self.unsent: list[OutgoingRecord] = []
 
     @property
     def record(self) -> IncomingRecord:

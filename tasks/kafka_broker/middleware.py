@@ -1,47 +1,11 @@
-"""What happens before and after a task, as far as the broker has a say in it."""
+"""What the broker itself has to say before a task."""
 
 from collections.abc import Callable
-from typing import Any
 
 from dramatiq import Broker, MessageProxy, Worker
-from dramatiq.middleware import Middleware, Shutdown, SkipMessage
+from dramatiq.middleware import Middleware, SkipMessage
 
-from tasks.kafka_broker.errors import PutBack
 from tasks.kafka_broker.message import KafkaMessage
-
-
-class DeadLetterOnFailure(Middleware):
-    """A task that raises fails, and its record becomes a dead letter.
-
-    dramatiq leaves that decision to its Retries; without any middleware that decides, a task that
-    raised would be acknowledged. `PutBack`, dramatiq's Shutdown and the classes in `put_back_on`
-    put the record back instead. dramatiq logs the classes in an actor's option `throws` without a
-    traceback.
-    """
-
-    def __init__(self, *, put_back_on: tuple[type[BaseException], ...] = ()) -> None:
-        self._put_back_on: tuple[type[BaseException], ...] = (PutBack, Shutdown, *put_back_on)
-
-    @property
-    def actor_options(self) -> set[str]:
-        """The options that actors may have because of this."""
-        return {"throws"}
-
-    def after_process_message(
-        self,
-        broker: Broker,  # noqa: ARG002 - dramatiq's signature
-        message: MessageProxy,
-        *,
-        result: Any = None,  # noqa: ARG002
-        exception: BaseException | None = None,
-    ) -> None:
-        """Decide the end of a message whose task raised."""
-        if exception is None:
-            return
-        if isinstance(message, KafkaMessage) and isinstance(exception, self._put_back_on):
-            message.put_back()
-        else:
-            message.fail()
 
 
 class OwnershipGuard(Middleware):
@@ -52,6 +16,11 @@ class OwnershipGuard(Middleware):
 
     def __init__(self, *, stop_handing_out: Callable[[], None]) -> None:
         self._stop_handing_out = stop_handing_out
+
+    @property
+    def actor_options(self) -> set[str]:
+        """The options that actors may have because of the broker."""
+        return {"lane"}
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Skip the message unless this process still owns it."""

@@ -65,6 +65,10 @@ class Poller:
         """Join the group and begin to read."""
         self._thread.start()
 
+    def read(self, topics: Collection[str]) -> None:
+        """Read these topics from the next turn on."""
+        self._topics = list(topics)
+
     def close(self) -> None:
         """Commit, leave the group and end the thread; safe to call again."""
         self._is_closing = True
@@ -74,8 +78,11 @@ class Poller:
 
     def _run(self) -> None:
         try:
-            self._consumer.subscribe(self._topics, listener=self._rebalancer)
+            subscribed: list[str] = []
             while not self._is_closing:
+                if self._topics != subscribed:
+                    subscribed = self._topics
+                    self._consumer.subscribe(subscribed, listener=self._rebalancer)
                 self._turn()
         except Exception as error:
             # The outermost edge of this thread: dramatiq's consumer thread raises it again, closes

@@ -9,19 +9,29 @@ import logging
 import os
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dramatiq.errors import ConnectionFailed
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.codec import OutgoingRecord
-from tasks.kafka_broker.errors import connection_closed, connection_failed
+from tasks.kafka_broker.errors import (
+    RecordTooLargeError,
+    connection_closed,
+    connection_failed,
+    describe,
+)
 from tasks.kafka_broker.observer import BrokerObserver
 
 log = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 10
+
+#: kafka-python 3 buffers without a bound, so whoever sends many waits for the first of them.
+_MAX_UNDER_WAY = 10_000
 
 #: Producers inherited from the parent of a fork. Closing one, which its `__del__` does, would wait
 #: for threads that are not there; so they are kept for good.
@@ -29,7 +39,7 @@ _inherited: list[Any] = []
 
 
 class Publisher:
-    """Sends one record at a time, each call bounded by `timeout_s` in total.
+    """Sends records, each call bounded by `timeout_s` in total.
 
     A record above `max_request_bytes` (by default 1 MiB, as Kafka's own limit) is refused before it
     is sent.
@@ -54,22 +64,55 @@ class Publisher:
     def publish(self, record: OutgoingRecord, *, deadline: float | None = None) -> None:
         """Return once Kafka acknowledged; raise dramatiq's BrokerConnectionError when it did not.
 
-        After an error the record may or may not be on Kafka.
+        After that error the record may or may not be on Kafka; after RecordTooLargeError it is not.
         """
-        started_at = time.monotonic()
+        failed = self.publish_many([record], deadline=deadline)
+        if failed:
+            raise failed[0]
+
+    def publish_many(
+        self, records: Iterable[OutgoingRecord], *, deadline: float | None = None
+    ) -> dict[int, Exception]:
+        """Return when all are acknowledged or given up; the errors by the record's place."""
         if deadline is None:
-            deadline = started_at + self._timeout_s
-        producer = self._connected_producer(deadline)
+            deadline = time.monotonic() + self._timeout_s
+        batch = _Batch(self, self._connected_producer(deadline), deadline)
+        for place, record in enumerate(records):
+            batch.send(place, record)
+        return batch.wait()
+
+    def publish_later(
+        self, record: OutgoingRecord, then: Callable[[Exception | None], None]
+    ) -> None:
+        """Send without waiting; `then` hears of the end on the producer's thread, or at once."""
+        started_at = time.monotonic()
         try:
-            future = _send(producer, record, deadline)
-            future.get(timeout=max(0.0, deadline - time.monotonic()))
-        except KafkaError as error:
-            self._replace_if_broken(producer)
-            self._observer.on_publish_failed(record.topic, error)
-            raise connection_closed(
-                f"Kafka did not take a record for {record.topic} within {self._timeout_s} s", error
-            ) from error
-        self._observer.on_published(record.topic, time.monotonic() - started_at)
+            producer = self._connected_producer(started_at + self._timeout_s)
+            future = _send(producer, record, started_at + self._timeout_s)
+        except (KafkaError, ConnectionFailed) as error:
+            then(error)
+            return
+
+        def succeeded(_: Any) -> None:
+            self.note_published(record, time.monotonic() - started_at)
+            then(None)
+
+        future.add_callback(succeeded)
+        future.add_errback(lambda error: then(self.note_failed(record, error, producer)))
+
+    def note_published(self, record: OutgoingRecord, duration_s: float) -> None:
+        """Tell the observer of a record that Kafka has."""
+        self._observer.on_published(record.topic, duration_s)
+
+    def note_failed(self, record: OutgoingRecord, error: Exception, producer: Any) -> Exception:
+        """Tell the observer, see to the producer, and return the error for the caller."""
+        self._replace_if_broken(producer)
+        self._observer.on_publish_failed(record.topic, error)
+        if isinstance(error, MessageSizeTooLargeError):
+            return RecordTooLargeError(f"a record for {record.topic}: {describe(error)}")
+        return connection_closed(
+            f"Kafka did not take a record for {record.topic} within {self._timeout_s} s", error
+        )
 
     def is_reachable(self, timeout_s: float) -> bool:
         """Ask Kafka for its metadata; False when it does not answer in time."""
@@ -132,12 +175,50 @@ class Publisher:
         self._lock = threading.Lock()
 
 
+class _Batch:
+    """Records that one call sends and waits for; the oldest first when they are too many."""
+
+    def __init__(self, publisher: Publisher, producer: Any, deadline: float) -> None:
+        self._publisher = publisher
+        self._producer = producer
+        self._deadline = deadline
+        self._started_at = time.monotonic()
+        self._under_way: deque[tuple[int, OutgoingRecord, Any]] = deque()
+        self._failed: dict[int, Exception] = {}
+
+    def send(self, place: int, record: OutgoingRecord) -> None:
+        try:
+            self._under_way.append((place, record, _send(self._producer, record, self._deadline)))
+        except KafkaError as error:
+            self._failed[place] = self._publisher.note_failed(record, error, self._producer)
+        if len(self._under_way) >= _MAX_UNDER_WAY:
+            self._wait_for_first()
+
+    def wait(self) -> dict[int, Exception]:
+        while self._under_way:
+            self._wait_for_first()
+        return self._failed
+
+    def _wait_for_first(self) -> None:
+        place, record, future = self._under_way.popleft()
+        try:
+            future.get(timeout=max(0.0, self._deadline - time.monotonic()))
+        except KafkaError as error:
+            self._failed[place] = self._publisher.note_failed(record, error, self._producer)
+        else:
+            self._publisher.note_published(record, time.monotonic() - self._started_at)
+
+
 def _send(producer: Any, record: OutgoingRecord, deadline: float) -> Any:
     """Hand a record to the producer, which blocks in short turns while it lacks metadata."""
     while True:
         try:
             return producer.send(
-                record.topic, key=record.key, value=record.value, headers=record.headers
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+                partition=record.partition,
             )
         except KafkaTimeoutError:
             # Raised before the record was buffered, so that trying again cannot send it twice.

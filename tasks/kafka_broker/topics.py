@@ -21,6 +21,7 @@ from kafka.errors import (
 
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig
+from tasks.kafka_broker.delays import DELAY_RETENTION_MS, TIERS_S
 from tasks.kafka_broker.errors import connection_closed, connection_failed
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,14 @@ def topic_specs(queue: QueueConfig) -> dict[str, TopicSpec]:
     }
     return {
         **dict.fromkeys(queue.lane_topics.values(), lane),
+        queue.delay_topic: {
+            "num_partitions": len(TIERS_S),
+            "replication_factor": replication_factor,
+            "configs": {
+                "retention.ms": str(DELAY_RETENTION_MS),
+                "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
+            },
+        },
         queue.dead_letter_topic: {
             "num_partitions": 1,
             "replication_factor": replication_factor,

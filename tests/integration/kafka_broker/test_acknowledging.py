@@ -11,10 +11,10 @@ from kafka import KafkaProducer
 
 from tasks.kafka_broker import (
     BrokerObserver,
-    DeadLetterOnFailure,
     KafkaBroker,
     PutBack,
     QueueOptions,
+    Retries,
 )
 from tasks.kafka_broker.message import KafkaMessage
 from tests.eventually import eventually
@@ -98,7 +98,7 @@ def test_no_more_tasks_of_a_partition_run_at_a_time_than_allowed(
     broker = make_broker(
         num_partitions=3,
         queues={"default": QueueOptions(max_in_flight_per_partition=LIMIT)},
-        middleware=[CurrentMessage(), DeadLetterOnFailure()],
+        middleware=[CurrentMessage(), Retries(max_retries=0)],
     )
     running = Running()
     may_end = threading.Event()

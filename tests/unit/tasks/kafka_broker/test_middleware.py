@@ -1,12 +1,11 @@
-"""How a task that raised ends: buried, or left where it was."""
+"""What the broker says before a task."""
 
 import pytest
 from dramatiq import Message
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.middleware import Shutdown, SkipMessage
+from dramatiq.middleware import SkipMessage
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker import DeadLetterOnFailure, PutBack
 from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.lines import LogOrder
 from tasks.kafka_broker.message import KafkaMessage
@@ -16,14 +15,6 @@ from tests.unit.tasks.kafka_broker.records import make_record
 
 PARTITION = TopicPartition("tasks", 0)
 BROKER = StubBroker(middleware=[])
-
-
-class StoreDownError(Exception):
-    pass
-
-
-class StoreIsReallyDown(PutBack):
-    pass
 
 
 @pytest.fixture
@@ -41,38 +32,6 @@ def message(inbox: Inbox) -> KafkaMessage:
     delivery = inbox.take(0)
     assert delivery is not None
     return KafkaMessage(Message("q", "a", (), {}, {}), delivery)
-
-
-def test_a_task_that_raised_fails(message: KafkaMessage) -> None:
-    DeadLetterOnFailure().after_process_message(BROKER, message, exception=ValueError())
-    assert message.failed
-    assert not message.is_put_back
-
-
-def test_a_task_that_returned_is_left_alone(message: KafkaMessage) -> None:
-    DeadLetterOnFailure().after_process_message(BROKER, message, result=1)
-    assert not message.failed
-    assert not message.is_put_back
-
-
-@pytest.mark.parametrize("error", [PutBack(), StoreIsReallyDown(), Shutdown(), StoreDownError()])
-def test_some_errors_leave_the_record_where_it_was(
-    message: KafkaMessage, error: BaseException
-) -> None:
-    middleware = DeadLetterOnFailure(put_back_on=(StoreDownError,))
-    middleware.after_process_message(BROKER, message, exception=error)
-    assert message.is_put_back
-    assert not message.failed
-
-
-def test_a_message_of_another_broker_can_only_fail() -> None:
-    stub = StubBroker(middleware=[])
-    stub.declare_queue("q")
-    stub.enqueue(Message("q", "a", (), {}, {}))
-    other = next(stub.consume("q"))
-    assert other is not None
-    DeadLetterOnFailure().after_process_message(stub, other, exception=PutBack())
-    assert other.failed
 
 
 def test_a_prefetched_message_whose_partition_went_is_skipped_and_put_back(

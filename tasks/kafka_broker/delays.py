@@ -1,0 +1,70 @@
+"""Messages that may not run yet: where they wait on Kafka, and when they go on.
+
+Each queue has a delay topic whose partitions are tiers: all records of a tier wait equally long
+there, so they come due in the order of the log and nobody has to hold them in memory. A record goes
+to the longest tier that it has time for, from there to the next, and after the last to its topic
+when it is due, not before. Value and key stay as they are; three headers say where to and when, and
+are gone on arrival. Pure functions.
+"""
+
+from dataclasses import replace
+
+from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
+from tasks.kafka_broker.errors import DecodeError
+
+#: How long a record waits in each tier. In the first one it waits for the rest of its time, which
+#: is less than the next tier's. The delay topic's partition is the index here, so a tier may be
+#: added at the end only.
+TIERS_S = (0, 1, 5, 30, 180, 900, 3600, 6 * 3600, 24 * 3600)
+
+#: The longest tier and a week in which no worker runs at all.
+DELAY_RETENTION_MS = (TIERS_S[-1] + 7 * 24 * 3600) * 1000
+
+TOPIC = "dramatiq-delay-topic"  # where it goes in the end
+UNTIL = "dramatiq-delay-until"  # when it is due, milliseconds since 1970
+RELEASE = "dramatiq-delay-release"  # when it leaves its tier, the same
+_HEADERS = {TOPIC, UNTIL, RELEASE}
+
+
+def delayed(
+    record: OutgoingRecord, *, delay_topic: str, until_ms: int, now_ms: int
+) -> OutgoingRecord:
+    """Address a record to the delay topic; it reaches its own topic at `until_ms`."""
+    tier = _tier(until_ms - now_ms)
+    release_ms = until_ms if tier == 0 else now_ms + TIERS_S[tier] * 1000
+    headers: Headers = [
+        (TOPIC, record.topic.encode()),
+        (UNTIL, str(until_ms).encode()),
+        (RELEASE, str(release_ms).encode()),
+    ]
+    return replace(record, topic=delay_topic, partition=tier, headers=record.headers + headers)
+
+
+def onward(record: IncomingRecord, *, now_ms: int) -> OutgoingRecord:
+    """Address a record that has waited in its tier; DecodeError when it says not where to."""
+    headers = dict(record.headers)
+    until_ms = _milliseconds(headers.get(UNTIL))
+    topic = headers.get(TOPIC)
+    if until_ms is None or not topic:
+        raise DecodeError(f"a delayed record needs the headers {TOPIC} and {UNTIL}")
+    kept = [(name, value or b"") for name, value in record.headers if name not in _HEADERS]
+    out = OutgoingRecord(topic.decode(errors="replace"), record.key, record.value, kept)
+    if until_ms <= now_ms:
+        return out
+    return delayed(out, delay_topic=record.topic, until_ms=until_ms, now_ms=now_ms)
+
+
+def release_at(record: IncomingRecord) -> float:
+    """Return when a record leaves its tier (seconds since 1970); at once when it does not say."""
+    return (_milliseconds(dict(record.headers).get(RELEASE)) or 0) / 1000
+
+
+def _tier(wait_ms: int) -> int:
+    return max(tier for tier, wait_s in enumerate(TIERS_S) if tier == 0 or wait_s * 1000 <= wait_ms)
+
+
+def _milliseconds(data: bytes | None) -> int | None:
+    try:
+        return int(data) if data is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,67 @@
+"""Wait until a queue's work is done, or drop it: what tests do to queues, and operators at times.
+
+Both look at Kafka, so they see the whole group, whichever process does the work, and the messages
+that are delayed.
+"""
+
+import time
+from dataclasses import replace
+
+from dramatiq.errors import QueueJoinTimeout
+
+from tasks.kafka_broker.backlog import Backlog, PartitionBacklog
+from tasks.kafka_broker.clients import Clients
+from tasks.kafka_broker.config import QueueConfig, QueueOptions
+from tasks.kafka_broker.delays import TIERS_S
+
+_INTERVAL_S = 0.05
+
+
+def wait_until_done(
+    clients: Clients, queue: QueueConfig, *, delay_group_id: str, timeout_s: float | None
+) -> None:
+    """Return when the group is done with all that is on Kafka; QueueJoinTimeout if it takes long.
+
+    A dead letter counts as done.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    with (
+        Backlog(clients, queue) as ready,
+        Backlog(clients, _delays_of(queue, delay_group_id)) as delayed,
+    ):
+        while remaining := _count(ready, delayed):
+            if deadline is not None and time.monotonic() >= deadline:
+                left = f"{remaining} messages on queue {queue.name!r} are left"
+                raise QueueJoinTimeout(left)  # type: ignore[no-untyped-call]
+            time.sleep(_INTERVAL_S)
+
+
+def drop(clients: Clients, queue: QueueConfig, *, delay_group_id: str) -> None:
+    """Delete all messages of the queue that are on Kafka now, delayed ones as well."""
+    for one in (queue, _delays_of(queue, delay_group_id)):
+        with Backlog(clients, one) as backlog:
+            backlog.drop()
+
+
+def _count(ready: Backlog, delayed: Backlog) -> int:
+    """Count what is left; 0 only when nothing can have moved between the two while we looked."""
+    before = ready.partitions()
+    waiting = delayed.count_unfinished()
+    after = ready.partitions()
+    remaining = waiting + _unfinished(before) + _unfinished(after)
+    has_moved = [p.end for p in before] != [p.end for p in after]
+    return remaining or int(has_moved)
+
+
+def _unfinished(partitions: list[PartitionBacklog]) -> int:
+    return sum(partition.unfinished for partition in partitions)
+
+
+def _delays_of(queue: QueueConfig, group_id: str) -> QueueConfig:
+    return replace(
+        queue,
+        topic=queue.delay_topic,
+        group_id=group_id,
+        num_partitions=len(TIERS_S),
+        options=QueueOptions(),
+    )

@@ -1,0 +1,88 @@
+"""dramatiq's signals to middleware, with what a broker on Kafka needs to change about them.
+
+dramatiq calls every middleware for every signal, ten calls of nothing for each message; here only
+those are called that have something to say.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from dramatiq import Broker
+from dramatiq.middleware import Middleware, MiddlewareError
+from dramatiq.results import Results
+
+from tasks.kafka_broker.message import KafkaMessage
+
+Hook = Callable[..., None]
+
+
+class SignallingBroker(Broker):
+    """The part of a broker that calls middleware."""
+
+    def __init__(self, middleware: list[Middleware]) -> None:
+        self._hooks: dict[str, list[Hook]] = {}
+        self._hooked: list[Middleware] = []
+        self._ending = threading.local()
+        super().__init__(middleware)
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware in order; only MiddlewareError gets out."""
+        for hook in self._hooks_of("before_" + signal):
+            try:
+                hook(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:  # noqa: BLE001 - dramatiq's contract: middleware breaks nothing
+                self._log_failure("before_" + signal, hook)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the middleware in reverse order; nothing gets out."""
+        hooks = self._hooks_of("after_" + signal)
+        if not hooks:
+            return
+        if signal == "process_message":
+            # While a task is being ended, what its middleware enqueues belongs to its end.
+            self._ending.message = args[0]
+        elif signal == "skip_message" and getattr(args[0], "is_put_back", False):
+            # It will run elsewhere: None is not its result.
+            hooks = [hook for hook in hooks if not isinstance(_owner(hook), Results)]
+        try:
+            for hook in hooks:
+                try:
+                    hook(self, *args, **kwargs)
+                except Exception:  # noqa: BLE001 - the same
+                    self._log_failure("after_" + signal, hook)
+        finally:
+            if signal == "process_message":
+                self._ending.message = None
+
+    @property
+    def message_being_ended(self) -> KafkaMessage | None:
+        """The message whose task this thread is ending, if any."""
+        message = getattr(self._ending, "message", None)
+        return message if isinstance(message, KafkaMessage) else None
+
+    def _hooks_of(self, name: str) -> list[Hook]:
+        if self._hooked != self.middleware:
+            self._hooked = list(self.middleware)
+            self._hooks = {}
+        hooks = self._hooks.get(name)
+        if hooks is None:
+            speakers = [m for m in self.middleware if _says_something(m, name)]
+            ordered = speakers if name.startswith("before_") else speakers[::-1]
+            hooks = self._hooks[name] = [getattr(middleware, name) for middleware in ordered]
+        return hooks
+
+    def _log_failure(self, name: str, hook: Hook) -> None:
+        # Called where it is being handled.
+        self.logger.critical("Unexpected failure in %s of %r.", name, _owner(hook), exc_info=True)  # noqa: LOG014
+
+
+def _says_something(middleware: Middleware, name: str) -> bool:
+    nothing = getattr(Middleware, name, None)
+    return nothing is None or getattr(getattr(middleware, name), "__func__", None) is not nothing
+
+
+def _owner(hook: Hook) -> object:
+    return getattr(hook, "__self__", hook)
