@@ -58,7 +58,7 @@ _TASKIQ = ("taskiq", "worker", "{app}:broker", "--workers", "{processes}")
 _TASKIQ_LIMITS = ("--max-async-tasks", "{threads}", "--max-threadpool-threads", "{threads}")
 
 PEERS = (
-    Peer("ours", "ours", "Kafka", _DRAMATIQ, drain_tasks=30_000),
+    Peer("ours", "ours", "Kafka", _DRAMATIQ, drain_tasks=50_000),
     Peer(
         "kafka-python",
         "kafka_python",

@@ -3,3 +3,7 @@
 
 class BenchError(Exception):
     """This peer or part can't be measured; the message is one line for the table."""
+
+
+class IdleError(BenchError):
+    """A worker that should have something to do begins no task."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.catalogue import Peer
 from bench.errors import BenchError
-from bench.parts import drain, latency
+from bench.parts import busy, crash, drain, enqueue, growth, latency
 from bench.samples import Sample
 from bench.site import Site
 
@@ -30,10 +30,31 @@ class Part:
         return self.name.partition("-")[0]
 
 
+def _is_ours(peer: Peer) -> bool:
+    return peer.name == "ours"
+
+
+def _has_threads(peer: Peer) -> bool:
+    return peer.has_threads
+
+
 PARTS = (
+    Part("enqueue", enqueue.measure),
     Part("drain-1", functools.partial(drain.measure, processes=1)),
     Part("drain-2", functools.partial(drain.measure, processes=2)),
     Part("latency", latency.measure),
+    Part("busy", busy.measure, _has_threads),
+    Part("crash", crash.measure, _has_threads),
+    Part("growth-10k", functools.partial(growth.measure_backlog, count=10_000), _is_ours),
+    Part("growth-1m", functools.partial(growth.measure_backlog, count=1_000_000), _is_ours),
+    *(
+        Part(
+            f"growth-{partitions}x{processes}",
+            functools.partial(growth.measure_scale, partitions=partitions, processes=processes),
+            _is_ours,
+        )
+        for partitions, processes in ((1, 1), (4, 1), (4, 4))
+    ),
 )
 
 #: Samples by part and peer; an error takes the place of a sample.

@@ -5,11 +5,12 @@ all stay up until the end, so that what an idle server costs hits all peers alik
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,14 @@ class Site:
         self._folder = folder
         self._stops = stops
         self._servers: dict[str, Server] = {}
+        self._kept: dict[str, Run] = {}
 
     @contextlib.contextmanager
-    def run(self, peer: Peer) -> Iterator[Run]:
+    def run(self, peer: Peer, *, partitions: int = 8) -> Iterator[Run]:
         """Give a run its queue and its folder for records."""
         server = self._server(peer.server)
         queue = f"bench-{secrets.token_hex(4)}"
-        run = self.with_records(Run(server.address, queue, records_dir=""))
+        run = self.with_records(Run(server.address, queue, "", partitions=partitions))
         if isinstance(server, Kafka):
             with _admin(server) as admin:
                 # One with as many partitions as ours makes for itself.
@@ -58,7 +60,17 @@ class Site:
         """Return `run` with an empty folder for records."""
         folder = self._folder / secrets.token_hex(8)
         folder.mkdir()
-        return Run(**(vars(run) | {"records_dir": str(folder)}))
+        return dataclasses.replace(run, records_dir=str(folder))
+
+    def once(self, key: str, make: Callable[[], Run]) -> Run:
+        """Return what `make` returned when first asked for `key`."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def enter(self, run: contextlib.AbstractContextManager[Run]) -> Run:
+        """Keep a run until the bench ends."""
+        return self._stops.enter_context(run)
 
     def send(self, peer: Peer, run: Run, command: str, **options: float) -> dict[str, Any]:
         """Run the peer's client (see bench.inside.client) to its end and return what it says."""

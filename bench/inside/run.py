@@ -18,8 +18,8 @@ class Run:
     address: str
     queue: str
     records_dir: str
+    partitions: int
     threads: int = 8
-    partitions: int = 8
 
     @property
     def port(self) -> int:

@@ -4,12 +4,10 @@ Tasks come one at a time, 50 a second. The worker's memory before the first is i
 """
 
 import time
-from pathlib import Path
 
 from bench import waiting
 from bench.catalogue import Peer
 from bench.inside.client import WARM_UPS
-from bench.inside.records import read
 from bench.samples import Sample, percentile
 from bench.site import Site
 from bench.workers import started
@@ -29,13 +27,8 @@ def measure(site: Site, peer: Peer) -> Sample:
         idle = worker.memory()
         site.send(peer, run, "single", count=_TASKS, every_ms=_EVERY_MS)
         waiting.until_begun(worker, run, _TASKS + 2 * WARM_UPS)
-        by_process = read(Path(run.records_dir))
-    latencies_ms = [
-        (record.started_at - record.sent_at) * 1000
-        for records in by_process.values()
-        for record in records
-        if record.number >= 0
-    ]
+        records = waiting.records(run)
+    latencies_ms = [(record.started_at - record.sent_at) * 1000 for record in records]
     return {
         "p50_ms": percentile(latencies_ms, 50),
         "p95_ms": percentile(latencies_ms, 95),

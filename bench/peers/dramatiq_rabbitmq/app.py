@@ -9,9 +9,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from bench.inside import run, work
 
 _run = run.current()
-broker = RabbitmqBroker(  # type: ignore[no-untyped-call]
-    url=f"amqp://guest:guest@{_run.address}"
-)
+broker = RabbitmqBroker(url=f"amqp://guest:guest@{_run.address}")
 do = dramatiq.actor(broker=broker, queue_name=_run.queue)(work.do)
 
 
