@@ -119,6 +119,7 @@ class MongoRateLimiterBackend(RateLimiterBackend):
         Snapshots alone would let two that raise different counters of one sum miss each other. One
         lock stands for all keys that differ after their last @ only: those of a window.
         """
+        # A write that changed nothing would exclude nobody, so each takes a turn.
         turn = {"turn": {"$add": [{"$ifNull": ["$turn", 0]}, 1]}, "expires_at": in_ms(ttl)}
         for name in sorted({key.rpartition("@")[0] or key for key in keys}):
             self._counters.for_writing().update_one(

@@ -189,6 +189,7 @@ def test_of_many_claims_to_one_due_time_one_succeeds(database: Database[Any]) ->
                 return store.claim(state, until)  # noqa: B023
 
             assert sum(pool.map(claim, stores)) == 1
+            assert not stores[0].claim(state, until + timedelta(minutes=1)), "seen too long ago"
 
 
 def test_a_send_that_failed_is_tried_again_soon_and_holds_up_no_other(
