@@ -27,7 +27,7 @@ class ConnectionUrlError(KafkaBrokerError):
 
 
 def from_environment(environ: Mapping[str, str], *, group_id: str = "dramatiq") -> dict[str, Any]:
-    """Turn Heroku's variables into arguments: `KafkaBroker(**from_environment(os.environ))`.
+    """Turn Heroku's variables into arguments: `KafkaBroker(**from_environment(environ))`.
 
     `KAFKA_URL` is required. The texts `KAFKA_TRUSTED_CERT`, `KAFKA_CLIENT_CERT` and
     `KAFKA_CLIENT_CERT_KEY` are PEM. `KAFKA_PREFIX` begins every topic and group, as a shared
