@@ -45,7 +45,7 @@ class Periodic:
         *,
         collection: str = "dramatiq_schedules",
         misfire_grace_s: float = 3600.0,
-        lease_s: float = 15.0,
+        lease_s: float = 10.0,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._broker = broker
