@@ -48,9 +48,8 @@ def _count(ready: Backlog, delayed: Backlog) -> int:
     before = ready.partitions()
     waiting = delayed.count_unfinished()
     after = ready.partitions()
-    remaining = waiting + _unfinished(before) + _unfinished(after)
-    has_moved = [p.end for p in before] != [p.end for p in after]
-    return remaining or int(has_moved)
+    has_moved = _unfinished(before) > 0 or [p.end for p in before] != [p.end for p in after]
+    return waiting + _unfinished(after) or int(has_moved)
 
 
 def _unfinished(partitions: list[PartitionBacklog]) -> int:

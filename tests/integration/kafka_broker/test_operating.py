@@ -109,7 +109,7 @@ def test_a_worker_that_was_paused_goes_on_where_it_was(
 
     worker = start_worker(broker)
     go.send(1)
-    eventually(lambda: seen == [1])
+    eventually(lambda: seen == [1], within_s=30)
     worker.pause()
     go.send(2)
     worker.resume()

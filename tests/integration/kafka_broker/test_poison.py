@@ -7,7 +7,7 @@ import dramatiq
 import pytest
 from dramatiq.errors import ConnectionClosed
 
-from tasks.kafka_broker import KafkaBroker, QueueOptions
+from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
 from tests.eventually import eventually
 from tests.integration.kafka_broker.support import Log, MakeBroker, StartWorker
 
@@ -61,7 +61,9 @@ def _reason(letter: Any) -> str:
 def test_each_poison_record_is_buried_once_as_it_was_and_its_neighbours_are_done(
     make_broker: MakeBroker, start_worker: StartWorker, log: Log
 ) -> None:
-    broker = make_broker(queues={"default": QueueOptions(default_actor="go")})
+    broker = make_broker(
+        queues={"default": QueueOptions(default_actor="go")}, middleware=[Retries(max_retries=0)]
+    )
     seen = _declare_go(broker)
     queue = broker.queues["default"]
     for number, (name, (value, headers, _)) in enumerate(POISON.items()):
@@ -111,7 +113,7 @@ def test_bytes_that_cannot_be_decoded_are_no_reason_to_raise(
 def test_a_failed_task_is_buried_with_its_error(
     make_broker: MakeBroker, start_worker: StartWorker, log: Log
 ) -> None:
-    broker = make_broker()
+    broker = make_broker(middleware=[Retries(max_retries=0)])
 
     @dramatiq.actor(broker=broker)
     def fail() -> None:

@@ -10,7 +10,7 @@ import dramatiq
 import pytest
 from dramatiq.errors import BrokerConnectionError
 
-from tasks.kafka_broker import BrokerObserver
+from tasks.kafka_broker import BrokerObserver, RecordTooLargeError
 from tests.integration.kafka_broker.support import Log, MakeBroker
 
 
@@ -72,7 +72,7 @@ def test_a_record_that_is_too_large_is_refused_and_the_next_one_goes(
     @dramatiq.actor(broker=broker)
     def go(text: str) -> None: ...
 
-    with pytest.raises(BrokerConnectionError, match="MessageSizeTooLargeError"):
+    with pytest.raises(RecordTooLargeError, match="MessageSizeTooLargeError"):
         go.send("x" * 2_000_000)
     assert counts.failed == ["MessageSizeTooLargeError"]
     go.send("small")
