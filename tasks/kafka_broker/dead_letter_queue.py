@@ -10,12 +10,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from dramatiq.errors import BrokerConnectionError
-from kafka.errors import MessageSizeTooLargeError
-
 from tasks.kafka_broker import progress
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig
+from tasks.kafka_broker.errors import RecordTooLargeError
 from tasks.kafka_broker.letter_reader import LetterReader
 from tasks.kafka_broker.letter_scan import NoSuchLetterError, scan
 from tasks.kafka_broker.letters import Letter, LetterFilter, replayed
@@ -206,8 +204,6 @@ def _publish(publisher: Publisher, letter: Letter) -> str | None:
     topic = letter.original_topic or ""
     try:
         publisher.publish(replayed(letter, topic))
-    except BrokerConnectionError as error:
-        if isinstance(error.__cause__, MessageSizeTooLargeError):
-            return f"with its headers it is too large for {topic}: raise its max.message.bytes"
-        raise
+    except RecordTooLargeError:
+        return f"with its headers it is too large for {topic}: raise its max.message.bytes"
     return None

@@ -17,8 +17,8 @@ from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.codec import IncomingRecord
 from tasks.kafka_broker.errors import connection_closed
 from tasks.kafka_broker.handled import Handled, decode
+from tasks.kafka_broker.log_range import read_range
 
-_POLL_S = 0.5
 #: What was handled in this time is handled again after a crash.
 _COMMIT_INTERVAL_S = 0.2
 
@@ -75,26 +75,10 @@ class LetterReader:
         }
 
     def read(self, partition: int, offsets: range) -> Iterator[IncomingRecord]:
-        """Yield the records of a partition that lie in `offsets`; offsets without one are none."""
-        consumer, tp = self._consumer, self._tp(partition)
-        stop = min(offsets.stop, self.bounds[partition].stop)
-        position = max(offsets.start, self.bounds[partition].start)
-        consumer.assign([tp])
-        consumer.seek(tp, position)
-        deadline = time.monotonic() + self._timeout_s
-        while position < stop:
-            batch = consumer.poll(1000 * _POLL_S).get(tp, ())
-            for record in batch:
-                if record.offset >= stop:
-                    return
-                yield record
-            # Not the last record's offset + 1: the end of a log may be a transaction's marker.
-            reached = consumer.position(tp, timeout_ms=self._timeout_ms)
-            if reached != position:
-                position, deadline = reached, time.monotonic() + self._timeout_s
-            elif time.monotonic() >= deadline:
-                late = TimeoutError(f"no record within {self._timeout_s} s")
-                raise connection_closed(f"reading {self._topic}", late)
+        """Yield the records of a partition that lie in `offsets` and were there at first."""
+        bounds = self.bounds[partition]
+        present = range(max(offsets.start, bounds.start), min(offsets.stop, bounds.stop))
+        return read_range(self._consumer, self._tp(partition), present, timeout_s=self._timeout_s)
 
     def mark(self, partition: int, offsets: range) -> None:
         """Note that these are handled, or hold no record; soon and at the end it is committed."""

@@ -13,7 +13,7 @@ import dramatiq
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from tasks.kafka_broker import DeadLetterOnFailure, KafkaBroker, QueueOptions
+from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.dead_letter_queue import DeadLetterQueue, Outcome, dead_letter_queues
 from tasks.kafka_broker.letter_scan import NoSuchLetterError
@@ -100,7 +100,7 @@ def test_a_topic_that_does_not_exist_has_no_letters(kafka_bootstrap: str) -> Non
 def test_a_failed_task_is_put_back_runs_again_and_its_next_letter_tells_of_the_first(
     make_broker: MakeBroker, start_worker: StartWorker, kafka_bootstrap: str
 ) -> None:
-    broker = make_broker(middleware=[DeadLetterOnFailure()])
+    broker = make_broker(middleware=[Retries(max_retries=0)])
     runs: list[int] = []
 
     @dramatiq.actor(broker=broker)
