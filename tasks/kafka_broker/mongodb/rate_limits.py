@@ -13,6 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from tasks.kafka_broker.mongodb.errors import telling_outages
 from tasks.kafka_broker.mongodb.expiring import IS_LIVE, Document, ExpiringCollection, in_ms
 from tasks.kafka_broker.mongodb.polling import poll
 
@@ -23,9 +24,10 @@ class MongoRateLimiterBackend(RateLimiterBackend):
     """Keeps counters in one collection of `database`, with the meaning of dramatiq's RedisBackend.
 
     A counter ends its `ttl` milliseconds after the last change that was granted, by the server's
-    clock. `incr_and_sum` (`WindowRateLimiter`) uses a transaction, so it needs a replica set. The
-    driver's errors pass through. The client of `database` is its maker's to close, and must not
-    come from before a fork.
+    clock. `incr_and_sum` (`WindowRateLimiter`) uses a transaction, so it needs a replica set. All
+    raise StoreUnreachableError when the driver has given up, after the client's
+    `serverSelectionTimeoutMS`. That client is its maker's to close, and must not come from before a
+    fork.
     """
 
     def __init__(
@@ -36,20 +38,24 @@ class MongoRateLimiterBackend(RateLimiterBackend):
         # Threads wait for each other here, not by aborting each other's transactions.
         self._sum_lock = threading.Lock()
 
+    @telling_outages()
     def add(self, key: str, value: int, ttl: int) -> bool:
         """Begin a counter; False if there is one already."""
         return self._change(key, value, {"$eq": ["$value", None]}, ttl)
 
+    @telling_outages()
     def incr(self, key: str, amount: int, maximum: int, ttl: int) -> bool:
         """Add to a counter unless that makes it more than `maximum`; one that is not there is 0."""
         raised = {"$add": [_VALUE_OR_0, amount]}
         return self._change(key, raised, {"$lte": [raised, maximum]}, ttl)
 
+    @telling_outages()
     def decr(self, key: str, amount: int, minimum: int, ttl: int) -> bool:
         """Take from a counter unless that makes it less than `minimum`."""
         lowered = {"$subtract": [_VALUE_OR_0, amount]}
         return self._change(key, lowered, {"$gte": [lowered, minimum]}, ttl)
 
+    @telling_outages()
     def incr_and_sum(
         self, key: str, keys: Callable[[], list[str]], amount: int, maximum: int, ttl: int
     ) -> bool:
@@ -68,11 +74,13 @@ class MongoRateLimiterBackend(RateLimiterBackend):
         with self._sum_lock, self._client.start_session() as session:
             return session.with_transaction(add_within_sum)
 
+    @telling_outages()
     def wait(self, key: str, timeout: int | None) -> bool:
         """Wait until the key was notified; False after `timeout` milliseconds (None: never)."""
         timeout_s = None if timeout is None else timeout / 1000
         return poll(lambda: self._counters.find_live(key), timeout_s=timeout_s) is not None
 
+    @telling_outages()
     def wait_notify(self, key: str, ttl: int) -> None:
         """Let all who wait for the key go on, and those who come within `ttl` milliseconds."""
         self._counters.for_writing().update_one(

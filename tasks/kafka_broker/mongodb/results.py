@@ -10,11 +10,12 @@ import pymongo
 from dramatiq.encoder import Encoder
 from dramatiq.message import Message
 from dramatiq.results.backend import DEFAULT_TIMEOUT, ResultBackend
-from dramatiq.results.errors import ResultError, ResultMissing, ResultTimeout
+from dramatiq.results.errors import ResultMissing, ResultTimeout
 from dramatiq.results.result import wrap_result
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from tasks.kafka_broker.mongodb.errors import ResultTooLargeError, is_outage, telling_outages
 from tasks.kafka_broker.mongodb.expiring import ExpiringCollection, in_ms
 from tasks.kafka_broker.mongodb.polling import poll
 
@@ -26,17 +27,14 @@ MAX_RESULT_BYTES = 16 * 1024**2 - 16 * 1024
 _OUTAGE_GRACE_S = 1.0
 
 
-class ResultTooLargeError(ResultError):
-    """A result is larger than a MongoDB document may be; store it elsewhere and return its key."""
-
-
 class MongoResultBackend(ResultBackend):
     """Keeps results in one collection of `database`.
 
     `namespace`, `encoder` and `use_namespace_prefix_keys` are those of every dramatiq backend. A
-    result ends `ttl` milliseconds after it was stored, by the server's clock. The driver's errors
-    pass through: it has retried by then, for as long as the client's `serverSelectionTimeoutMS`.
-    The client of `database` is its maker's to close, and must not come from before a fork.
+    result ends `ttl` milliseconds after it was stored, by the server's clock. Its methods raise
+    StoreUnreachableError when the driver has given up, after the client's
+    `serverSelectionTimeoutMS`. That client is its maker's to close, and must not come from before a
+    fork.
     """
 
     def __init__(
@@ -55,6 +53,7 @@ class MongoResultBackend(ResultBackend):
         )
         self._results = ExpiringCollection(database, collection)
 
+    @telling_outages()
     def get_result(
         self, message: Message[Any], *, block: bool = False, timeout: int | None = None
     ) -> Any:
@@ -67,10 +66,10 @@ class MongoResultBackend(ResultBackend):
         if block:
             timeout_ms = DEFAULT_TIMEOUT if timeout is None else timeout
             found = self._wait(message, message_key, timeout_s=timeout_ms / 1000)
+        elif (live := self._results.find_live(message_key)) is not None:
+            found = live
         else:
-            found = self._results.find_live(message_key)
-        if found is None:
-            raise (ResultTimeout if block else ResultMissing)(message)
+            raise ResultMissing(message)  # type: ignore[no-untyped-call]
         return self.unwrap_result(self.encoder.decode(found["result"]))  # type: ignore[no-untyped-call]
 
     def store_result(self, message: Message[Any], result: Any, ttl: int) -> None:
@@ -86,20 +85,30 @@ class MongoResultBackend(ResultBackend):
             raise
         self._write(self.build_message_key(message), data, ttl)
 
+    @telling_outages()
     def forget(self, message: Message[Any]) -> None:
         """Drop the message's result before its time; no error if there is none."""
         self._results.for_writing().delete_one({"_id": self.build_message_key(message)})
 
-    def _wait(
-        self, message: Message[Any], message_key: str, *, timeout_s: float
-    ) -> dict[str, Any] | None:
-        try:
-            with pymongo.timeout(timeout_s + _OUTAGE_GRACE_S):
-                return poll(lambda: self._results.find_live(message_key), timeout_s=timeout_s)
-        except PyMongoError as error:
-            if error.timeout:
-                raise ResultTimeout(message) from error  # type: ignore[no-untyped-call]
-            raise
+    def _wait(self, message: Message[Any], message_key: str, *, timeout_s: float) -> dict[str, Any]:
+        outage: PyMongoError | None = None
+
+        def look() -> dict[str, Any] | None:
+            nonlocal outage
+            outage = None
+            try:
+                return self._results.find_live(message_key)
+            except PyMongoError as error:
+                if not is_outage(error):
+                    raise
+                outage = error
+                return None
+
+        with pymongo.timeout(timeout_s + _OUTAGE_GRACE_S):
+            found = poll(look, timeout_s=timeout_s)
+        if found is None:
+            raise ResultTimeout(message) from outage  # type: ignore[no-untyped-call]
+        return found
 
     def _store(self, message_key: str, result: Any, ttl: int) -> None:
         self._write(message_key, self._encode(result), ttl)
@@ -113,6 +122,7 @@ class MongoResultBackend(ResultBackend):
             )
         return data
 
+    @telling_outages()
     def _write(self, message_key: str, data: bytes, ttl: int) -> None:
         stored = {"result": {"$literal": data}, "expires_at": in_ms(ttl)}
         self._results.for_writing().update_one(
