@@ -7,13 +7,18 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+
+from kafka.errors import KafkaError
 
 from bench.catalogue import Peer
 from bench.errors import BenchError
 from bench.parts import busy, crash, drain, enqueue, growth, latency
-from bench.samples import Sample
+from bench.samples import Results, Sample
 from bench.site import Site
+from devstack.errors import DevstackError
+
+#: What one peer or one server may do, and the others go on.
+_FAILURES = (BenchError, DevstackError, KafkaError, OSError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,32 +62,44 @@ PARTS = (
     ),
 )
 
-#: Samples by part and peer; an error takes the place of a sample.
-Results = dict[str, dict[str, list[Sample | str]]]
 
-
-def carry_out(site: Site, parts: Iterable[Part], peers: Sequence[Peer], *, rounds: int) -> Results:
-    """Measure everything; what fails is noted and the rest goes on."""
-    results: Results = {}
+def carry_out(
+    site: Site, parts: Iterable[Part], peers: Sequence[Peer], *, rounds: int, results: Results
+) -> None:
+    """Measure everything into `results`; what fails is noted there and the rest goes on."""
+    # First, so that nothing is installed or started beside a measurement.
+    unready = {peer: _prepare(site, peer) for peer in peers}
     for part in parts:
         taking = [peer for peer in peers if part.takes(peer)]
         results[part.name] = {peer.name: [] for peer in taking}
         for number in range(rounds):
             for peer in taking:
-                outcome = _measure(site, part, peer)
+                outcome = unready[peer] or _measure(site, part, peer)
                 results[part.name][peer.name].append(outcome)
                 _say(part, peer, f"{number + 1}/{rounds}", outcome)
-    return results
+
+
+def _prepare(site: Site, peer: Peer) -> str:
+    """Make the peer ready; return why it can't be, or ""."""
+    try:
+        site.prepare(peer)
+    except _FAILURES as error:
+        return _reason(error)
+    return ""
 
 
 def _measure(site: Site, part: Part, peer: Peer) -> Sample | str:
     try:
         return part.measure(site, peer)
-    except (BenchError, OSError) as error:
-        return " ".join(str(error).split())
+    except _FAILURES as error:
+        return _reason(error)
 
 
-def _say(part: Part, peer: Peer, turn: str, outcome: Any) -> None:
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or repr(error)
+
+
+def _say(part: Part, peer: Peer, turn: str, outcome: Sample | str) -> None:
     if not isinstance(outcome, str):
         outcome = "  ".join(f"{name} {value:.4g}" for name, value in outcome.items())
     print(f"{time.strftime('%H:%M:%S')}  {part.name} {turn}  {peer.name:18} {outcome}", flush=True)

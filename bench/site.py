@@ -1,7 +1,7 @@
 """Where everything runs: the servers, a folder that is thrown away, and each run's own queue.
 
-One site per bench, used by the main thread alone. A server starts when the first peer needs it and
-all stay up until the end, so that what an idle server costs hits all peers alike.
+One site per bench, used by the main thread alone. All servers are up during all runs, so that what
+an idle one costs hits all peers alike.
 """
 
 import contextlib
@@ -41,10 +41,23 @@ class Site:
         self._servers: dict[str, Server] = {}
         self._kept: dict[str, Run] = {}
 
+    def prepare(self, peer: Peer) -> None:
+        """Install the peer and start its server; BenchError when either can't be."""
+        environments.bin_dir(peer)
+        if peer.server in self._servers:
+            return
+        server = _SERVERS[peer.server](self._folder / peer.server.lower(), ports.free_port())
+        self._stops.callback(server.stop)
+        try:
+            server.start()
+        except DevstackError as error:
+            raise BenchError(str(error)) from error
+        self._servers[peer.server] = server
+
     @contextlib.contextmanager
     def run(self, peer: Peer, *, partitions: int = 8) -> Iterator[Run]:
         """Give a run its queue and its folder for records."""
-        server = self._server(peer.server)
+        server = self._servers[peer.server]
         queue = f"bench-{secrets.token_hex(4)}"
         run = self.with_records(Run(server.address, queue, "", partitions=partitions))
         if isinstance(server, Kafka):
@@ -123,17 +136,6 @@ class Site:
         path = f"{environments.bin_dir(peer)}{os.pathsep}{os.environ['PATH']}"
         home = os.environ.get("HOME", "/")
         return {"PATH": path, "HOME": home, "PYTHONPATH": str(ROOT), **run.environment()}
-
-    def _server(self, name: str) -> Server:
-        if name not in self._servers:
-            server = _SERVERS[name](self._folder / name.lower(), ports.free_port())
-            self._stops.callback(server.stop)
-            try:
-                server.start()
-            except DevstackError as error:
-                raise BenchError(str(error)) from error
-            self._servers[name] = server
-        return self._servers[name]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from bench.errors import BenchError, IdleError
@@ -36,7 +36,7 @@ def until_begun(worker: Worker, run: Run, count: int) -> Memory:
 
 
 def until_ended(
-    worker: Worker, run: Run, numbers: Set[float], *, idle_s: float = _IDLE_S
+    worker: Worker, run: Run, numbers: Collection[float], *, idle_s: float = _IDLE_S
 ) -> list[Record]:
     """Return all records when the tasks of these numbers have ended."""
     done: list[Record] = []
@@ -44,7 +44,7 @@ def until_ended(
         # Reading all takes its time, so only when it may be over.
         if seen >= len(numbers):
             done = records(run)
-            if numbers <= {record.number for record in done if record.ended_at}:
+            if not set(numbers) - {record.number for record in done if record.ended_at}:
                 break
     return done
 
