@@ -1,6 +1,6 @@
 """A worker with a schedule in a process of its own, to be killed: notes each run in MongoDB.
 
-`python periodic_process.py MONGO_URI DATABASE PERIOD_SECONDS LEASE_SECONDS`
+`python worker_process.py MONGO_URI DATABASE PERIOD_SECONDS LEASE_SECONDS`
 """
 
 import os

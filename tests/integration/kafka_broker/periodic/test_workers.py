@@ -16,8 +16,8 @@ from tasks.kafka_broker.periodic import Periodic, every
 from tests.eventually import eventually
 from tests.integration.kafka_broker.support import MakeBroker, StartWorker
 
-_SCRIPT = Path(__file__).with_name("periodic_process.py")
-_ROOT = Path(__file__).parents[3]
+_SCRIPT = Path(__file__).with_name("worker_process.py")
+_ROOT = Path(__file__).parents[4]
 
 StartProcess = Callable[[], "subprocess.Popen[bytes]"]
 
