@@ -5,6 +5,7 @@ it 3.0.12 tries until its time is up and then only says "Unable to bootstrap": t
 its log, and of a refused password there is mostly not even that.
 """
 
+import selectors
 import ssl
 from typing import Any
 
@@ -20,6 +21,10 @@ class NetClient(KafkaNetClient):  # type: ignore[misc] # the driver is untyped
     """A network client whose `failure` is the last reason why a connection was not made."""
 
     def __init__(self, **config: Any) -> None:
+        if config.get("selector") is NetworkSelector.DEFAULT_CONFIG["selector"]:
+            # Chosen at kafka-python's import: it blocks all greenlets where gevent patched later,
+            # as gunicorn's workers do with --preload.
+            config["selector"] = selectors.DefaultSelector
         net = NetworkSelector(**config)
         super().__init__(net, _Connections(net, **config), **config)
 
