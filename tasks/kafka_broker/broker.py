@@ -5,6 +5,7 @@ Making one touches no network and starts no thread: clients come with the first 
 Kafka has the record on all in-sync replicas; delivery is at least once, in any order.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ from tasks.kafka_broker.producer import Publisher
 from tasks.kafka_broker.retries import Retries
 from tasks.kafka_broker.signals import SignallingBroker
 from tasks.kafka_broker.topics import Topics
+from tasks.kafka_broker.work_queue import WorkQueue
 
 
 class KafkaBroker(SignallingBroker):
@@ -177,6 +179,9 @@ class KafkaBroker(SignallingBroker):
             put_back_delay_s=self._put_back_delay_s,
             drain_timeout_s=self._drain_timeout_s,
         )
+        thread = threading.current_thread()
+        if isinstance(getattr(thread, "work_queue", None), WorkQueue):
+            consumer.feed(thread)
         self._consumers[queue_name] = consumer
         self._delay_pump.add(queue)
         return consumer

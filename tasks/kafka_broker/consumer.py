@@ -6,8 +6,10 @@ reaches dramatiq, which would read it again forever.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from dramatiq import Consumer, MessageProxy
 from dramatiq.errors import BrokerConnectionError
@@ -24,6 +26,8 @@ from tasks.kafka_broker.poller import Poller
 from tasks.kafka_broker.producer import Publisher
 
 log = logging.getLogger(__name__)
+
+_STOPPING_TICK_S = 0.1
 
 
 class KafkaQueueConsumer(Consumer):
@@ -47,16 +51,60 @@ class KafkaQueueConsumer(Consumer):
         self._publisher = publisher
         self._timeout_s = timeout_s
         self._observer = observer
+        self._fed_thread: Any = None
+        self._is_feeding = False
+        #: Set when dramatiq's consumer thread should look at us.
+        self._woken = threading.Event()
+        poller.on_end = self._woken.set
 
     def __next__(self) -> KafkaMessage | None:
         """Return a message, or None when none may go within the timeout; never raise for a record.
 
         Raise ConnectionClosed when reading from Kafka ended: dramatiq then makes a new consumer.
+        Always None for a worker whose threads take their messages themselves.
         """
-        delivery = self._inbox.take(self._timeout_s)
+        delivery = None
+        if self._fed_thread is None:
+            delivery = self._inbox.take(self._timeout_s)
+        else:
+            self._idle()
         if self._poller.error is not None:
             raise connection_closed(f"reading from {self._queue.topic}", self._poller.error)
         return self._open(delivery) if delivery is not None else None
+
+    def feed(self, thread: Any) -> None:
+        """Let the threads of a worker take the messages out of the inbox themselves.
+
+        `thread` is dramatiq's consumer thread, which holds the worker's queue.
+        """
+        self._fed_thread = thread
+
+    def take(self) -> KafkaMessage | None:
+        """Return a message that may run now, if there is one; for a fed worker's threads."""
+        while (delivery := self._inbox.take(0)) is not None:
+            message = self._open(delivery)
+            if message is None:
+                continue
+            if message.actor_name in self._fed_thread.broker.actors:
+                return message
+            # Knows what to do with a message of an actor that is not here.
+            self._fed_thread.handle_message(message)
+        return None
+
+    def _idle(self) -> None:
+        if not self._is_feeding:
+            # Not before: an acknowledgement goes through the thread, which only now knows of us.
+            self._is_feeding = True
+            self._inbox.on_added = self._fed_thread.work_queue.wake
+            self._fed_thread.work_queue.add_source(self)
+        if self._woken.wait(self._timeout_s):
+            # The caller comes back at once to see whether it may go: do not spin.
+            time.sleep(_STOPPING_TICK_S)
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When a message becomes ready by time alone (monotonic seconds)."""
+        return self._inbox.wakes_at
 
     # dramatiq gives back what `__next__` returned, and nothing else.
     def ack(self, message: KafkaMessage) -> None:  # type: ignore[override]
@@ -89,11 +137,14 @@ class KafkaQueueConsumer(Consumer):
 
     def close(self) -> None:
         """Commit what is done and leave the group."""
+        if self._is_feeding:
+            self._fed_thread.work_queue.remove_source(self)
         self._poller.close()
 
     def stop_handing_out(self) -> None:
         """Hand out nothing more; what runs may finish, and the group is not left yet."""
         self._inbox.stop()
+        self._woken.set()
 
     def discard_waiting(self) -> int:
         """Drop what was read and not handed out yet."""

@@ -40,7 +40,8 @@ class Delivery:
 class Inbox:
     """The partitions of one queue that this process owns now.
 
-    `on_finished` is called, outside the lock, after each record that is done.
+    `on_finished` is called, outside the lock, after each record that is done, and `on_added` with
+    their number after records came.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Inbox:
         #: True once `stop` was called.
         self.is_stopping = False
         self.on_finished: Callable[[], None] = lambda: None
+        self.on_added: Callable[[int], None] = lambda _count: None
 
     # The consumer thread
 
@@ -130,6 +132,7 @@ class Inbox:
                 self._assign(partition, OffsetTracker())
             self._assignments[partition].add(records)
             self._changed.notify()
+        self.on_added(len(records))
 
     def advance(self, partition: TopicPartition, position: int) -> None:
         """Note that all records below `position` were added: the log may end in markers."""
@@ -208,6 +211,12 @@ class Inbox:
                     self._assignments[partition].is_dirty = True
 
     # Anybody
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When a record becomes ready by time alone (monotonic seconds)."""
+        with self._changed:
+            return min((at for a in self._lanes if (at := a.wakes_at) is not None), default=None)
 
     def assignments(self) -> list[PartitionAssignment]:
         """Return what is owned now; numbers read from it are a moment old."""

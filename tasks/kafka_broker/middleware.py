@@ -6,6 +6,7 @@ from dramatiq import Broker, MessageProxy, Worker
 from dramatiq.middleware import Middleware, SkipMessage
 
 from tasks.kafka_broker.message import KafkaMessage
+from tasks.kafka_broker.work_queue import WorkQueue
 
 
 class OwnershipGuard(Middleware):
@@ -21,6 +22,10 @@ class OwnershipGuard(Middleware):
     def actor_options(self) -> set[str]:
         """The options that actors may have because of the broker."""
         return {"lane"}
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Let the worker's threads take their messages themselves."""
+        worker.work_queue = WorkQueue(broker, prefetch=worker.queue_prefetch)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Skip the message unless this process still owns it."""

@@ -7,7 +7,7 @@ in, while it talks to Kafka.
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -54,6 +54,8 @@ class Poller:
             target=self._run, name=f"kafka-poll-{self._topics[0]}", daemon=True
         )
         self._looked_around_at = 0.0
+        #: Called when reading ended, for whatever reason.
+        self.on_end: Callable[[], None] = lambda: None
         #: Why reading ended, if it did not end on request.
         self.error: Exception | None = None
         #: When Kafka was last asked for records (monotonic seconds).
@@ -143,3 +145,4 @@ class Poller:
         finally:
             self._commits.close()
             self._inbox.fence(self._inbox.partitions())
+            self.on_end()
