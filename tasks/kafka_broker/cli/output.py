@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 _MAX_CELL_CHARS = 60
@@ -29,10 +30,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Print names and what they stand for, one a line."""
+    """Print names and what they stand for; the lines of a long text below each other."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        print_line(f"{printable(name):{width}}  {_cell(value)}")
+        lines = str(value).rstrip("\n").split("\n") if value is not None else ["-"]
+        for label, line in zip_longest([printable(name)], lines, fillvalue=""):
+            print_line(f"{label:{width}}  {printable(line)}")
 
 
 def print_line(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import dramatiq
 import pytest
+from dramatiq.errors import ConnectionClosed
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
@@ -196,6 +197,20 @@ def test_a_letter_that_does_not_fit_any_more_is_refused_and_others_go_on(
     assert second.refusal is None
     assert [_value(record) for record in _lane(log, letters)] == ["small"]
     assert letters.count().unhandled == 1
+
+
+def test_a_letter_is_not_handled_before_kafka_has_its_replay(
+    letters: DeadLetterQueue, broker: KafkaBroker, kafka_bootstrap: str, log: Log
+) -> None:
+    _bury(log, letters, "a", "b")
+    log.admin.delete_topics([broker.queues["default"].topic])
+    routes = {broker.queues["default"].topic: "default"}
+    impatient = DeadLetterQueue(
+        Clients([kafka_bootstrap], {}), letters.topic, routes, timeout_s=1.0
+    )
+    with pytest.raises(ConnectionClosed):
+        list(impatient.replay(ALL))
+    assert _values(letters) == ["a", "b"]
 
 
 def test_a_letter_too_far_above_the_oldest_unhandled_one_is_refused(

@@ -45,6 +45,11 @@ def test_what_a_terminal_would_obey_is_written_out(text: str, safe: str) -> None
     assert printable(text) == safe
 
 
+def test_the_lines_of_a_fact_stand_below_each_other(capsys: Output) -> None:
+    print_facts({"stack": "one\ntwo\n", "empty": ""})
+    assert capsys.readouterr().out == "stack  one\n       two\nempty\n"
+
+
 def test_no_cell_and_no_fact_reaches_the_terminal_raw(capsys: Output) -> None:
     print_table(("A",), [("\x1b[31m",)])
     print_facts({"\x1b[31m": "\x1b[31m", "none": None})
