@@ -124,7 +124,7 @@ def decode(record: IncomingRecord, *, queue_name: str, default_actor: str | None
     return Message(
         queue_name=queue,
         actor_name=actor,
-        args=tuple(_json(headers.get(ARGS, b"[]"), list, f"header {ARGS}")),
+        args=tuple(_json(headers[ARGS], list, f"header {ARGS}")) if ARGS in headers else (),
         kwargs=_json(record.value, dict, "value"),
         options=_options(headers),
         message_id=_text(headers, MESSAGE_ID, record_id(record)),
@@ -148,7 +148,9 @@ def _decode_whole(record: IncomingRecord, encoder: str) -> Message[Any]:
 
 
 def _options(headers: Mapping[str, bytes]) -> dict[str, Any]:
-    options: dict[str, Any] = _json(headers.get(OPTIONS, b"{}"), dict, f"header {OPTIONS}")
+    options: dict[str, Any] = {}
+    if OPTIONS in headers:
+        options = _json(headers[OPTIONS], dict, f"header {OPTIONS}")
     if TRACEPARENT in headers:
         options[TRACEPARENT] = _text(headers, TRACEPARENT, "")
     return options

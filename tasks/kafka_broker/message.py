@@ -17,6 +17,8 @@ class KafkaMessage(MessageProxy):
 
     def __init__(self, message: Message[Any], delivery: Delivery) -> None:
         super().__init__(message)
+        # MessageProxy looks each of these up by name, some twenty times for a task.
+        self.__dict__.update(message.__dict__)
         self.delivery = delivery
         self._is_put_back = False
         #: What its task's end should have sent and could not: `ack` and `nack` try again.

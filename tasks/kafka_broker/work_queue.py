@@ -53,6 +53,8 @@ class WorkQueue(PriorityQueue[Any]):
         #: Only used when actors differ in priority, which dramatiq keeps among what it prefetched.
         self._by_priority: list[tuple[int, int, KafkaMessage]] = []
         self._arrivals = itertools.count()
+        self._actor_count = 0
+        self._is_mixed = False
 
     def add_source(self, source: Source) -> None:
         """Serve one more queue."""
@@ -94,7 +96,7 @@ class WorkQueue(PriorityQueue[Any]):
                 self._woken.wait(max(until - now, 0.001))
 
     def _take(self) -> KafkaMessage | None:
-        if len({actor.priority for actor in self._broker.actors.values()}) > 1:
+        if self._has_priorities():
             return self._take_by_priority()
         sources = self._sources
         self._turn += 1
@@ -103,6 +105,13 @@ class WorkQueue(PriorityQueue[Any]):
             if message is not None:
                 return message
         return None
+
+    def _has_priorities(self) -> bool:
+        actors = self._broker.actors
+        if len(actors) != self._actor_count:
+            self._actor_count = len(actors)
+            self._is_mixed = len({actor.priority for actor in actors.values()}) > 1
+        return self._is_mixed
 
     def _take_by_priority(self) -> KafkaMessage | None:
         with self._woken:
