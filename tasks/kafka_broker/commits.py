@@ -9,6 +9,7 @@ as something is finished and the last one came back.
 
 import contextlib
 import logging
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from tasks.kafka_broker import progress
 from tasks.kafka_broker.inbox import Inbox, Progress
+from tasks.kafka_broker.membership import Membership
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.offsets import OffsetTracker
 
@@ -26,22 +28,29 @@ log = logging.getLogger(__name__)
 _PAUSE_S = 0.005
 #: Longer while a commit says much, because an old task still runs: 0.1 s at 2,500 characters.
 _PAUSE_S_PER_CHAR = 0.00004
-#: During a rebalance every commit is refused.
-_RETRY_PAUSE_S = 0.25
+#: Kafka refuses commits for moments of a rebalance.
+_RETRY_PAUSE_S = 0.1
 _TIMEOUT_MS = 5_000
+#: For the commit before partitions go.
+_LAST_COMMIT_S = 5.0
+_TURN_S = 0.005
 
 
 class Commits:
     """Commits the progress of an inbox, one request at a time."""
 
-    def __init__(self, consumer: Any, inbox: Inbox, observer: BrokerObserver) -> None:
+    def __init__(
+        self, consumer: Any, membership: Membership, inbox: Inbox, observer: BrokerObserver
+    ) -> None:
         self._consumer = consumer
+        self._membership = membership
         self._inbox = inbox
         self._observer = observer
         #: True from the first finished record until all are committed. Written without a lock: the
         #: I/O thread looks once more after it has cleared it.
         self._is_awake = False
         self._is_closed = False
+        self._is_under_way = False
         inbox.on_finished = self.wake
 
     def wake(self) -> None:
@@ -52,9 +61,9 @@ class Commits:
             with contextlib.suppress(RuntimeError):
                 self._consumer._net.call_soon_threadsafe(self._run)  # noqa: SLF001 - no public way
 
-    def commit_and_wait(self, partitions: Collection[TopicPartition]) -> None:
-        """Commit the progress of these partitions; not from the I/O thread."""
-        self._consumer._net.run(self.commit, partitions)  # noqa: SLF001
+    def commit_last_and_wait(self, partitions: Collection[TopicPartition]) -> None:
+        """Commit the progress of partitions that go; not from the I/O thread."""
+        self._consumer._net.run(self.commit_last, partitions)  # noqa: SLF001
 
     def close(self) -> None:
         """Commit no more by itself."""
@@ -73,19 +82,37 @@ class Commits:
             committed = {}
         return {tp: _tracker(committed.get(tp)) for tp in partitions}
 
+    async def commit_last(self, partitions: Collection[TopicPartition]) -> None:
+        """Commit what is left of partitions that go, also when Kafka refuses it at first."""
+        give_up_at = time.monotonic() + _LAST_COMMIT_S
+        while pause_s := await self.commit(partitions):
+            if time.monotonic() >= give_up_at or self._membership.is_expelled:
+                log.warning("What was finished last in %s is not committed.", partitions)
+                return
+            await self._consumer._net.sleep(pause_s)  # noqa: SLF001
+
     async def commit(self, partitions: Collection[TopicPartition] | None = None) -> float:
-        """Commit what is uncommitted, of these partitions only; return for how long to pause."""
+        """Commit what is uncommitted, of these partitions only; return for how long to pause.
+
+        0 when there is nothing to commit.
+        """
+        while self._is_under_way:
+            # One at a time: they may take different ways, and one must not overtake the other.
+            await self._consumer._net.sleep(_TURN_S)  # noqa: SLF001
         found = self._inbox.uncommitted(partitions)
         if not found:
             return 0.0
-        offsets = {tp: OffsetAndMetadata(*done, -1) for tp, done in found.items()}
+        self._is_under_way = True
         try:
-            # Not `commit_async`: its future may be that of the search for a new coordinator.
-            await self._consumer._coordinator._send_offset_commit_request(offsets)  # noqa: SLF001
+            await self._membership.commit(
+                {tp: OffsetAndMetadata(*done, -1) for tp, done in found.items()}
+            )
         except KafkaError as error:
             log.warning("A commit failed: %s", error)
             self._inbox.note_not_committed(found)
             return _RETRY_PAUSE_S
+        finally:
+            self._is_under_way = False
         self._note(found)
         return _PAUSE_S + _PAUSE_S_PER_CHAR * sum(len(text) for _, text in found.values())
 

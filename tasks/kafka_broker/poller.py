@@ -15,6 +15,7 @@ from kafka.structs import MemberState
 
 from tasks.kafka_broker.commits import Commits
 from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.membership import Membership
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.rebalance import Rebalancer
 
@@ -45,9 +46,15 @@ class Poller:
         self._inbox = inbox
         self._observer = observer
         self._drain_timeout_s = drain_timeout_s
-        self._commits = Commits(consumer, inbox, observer)
+        self._membership = Membership(consumer)
+        self._commits = Commits(consumer, self._membership, inbox, observer)
         self._rebalancer = Rebalancer(
-            consumer, inbox, self._commits, drain_timeout_s=drain_timeout_s, observer=observer
+            consumer,
+            self._membership,
+            inbox,
+            self._commits,
+            drain_timeout_s=drain_timeout_s,
+            observer=observer,
         )
         self._is_closing = False
         self._thread = threading.Thread(
@@ -97,7 +104,7 @@ class Poller:
     def _turn(self) -> None:
         is_paused = self._update_pauses()
         self._rebalancer.see_off()
-        is_short = is_paused or self._rebalancer.is_seeing_off
+        is_short = is_paused or self._rebalancer.is_seeing_off or self._membership.is_joining
         batches = self._consumer.poll(1000 * (_SHORT_POLL_S if is_short else _POLL_S))
         self.polled_at = time.monotonic()
         self.is_member = self._has_its_place()

@@ -7,7 +7,6 @@ at once. kafka-python calls the listener on its I/O thread while the poller is i
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
 from kafka import AsyncConsumerRebalanceListener
@@ -15,6 +14,7 @@ from kafka.structs import TopicPartition
 
 from tasks.kafka_broker.commits import Commits
 from tasks.kafka_broker.inbox import Inbox
+from tasks.kafka_broker.membership import Membership
 from tasks.kafka_broker.observer import BrokerObserver, Rebalance
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
     def __init__(
         self,
         consumer: Any,
+        membership: Membership,
         inbox: Inbox,
         commits: Commits,
         *,
@@ -35,7 +36,8 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
         observer: BrokerObserver,
     ) -> None:
         self._consumer = consumer
-        _hold_rejoin(consumer, while_true=lambda: self.is_seeing_off)
+        membership.hold_rejoin(while_true=lambda: self.is_seeing_off)
+        membership.on_expelled = self._give_up_leaving
         self._inbox = inbox
         self._commits = commits
         self._drain_timeout_s = drain_timeout_s
@@ -66,7 +68,7 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
             self._leaving |= revoked
             self._leave_by = time.monotonic() + self._drain_timeout_s
             return
-        await self._commits.commit(revoked)
+        await self._commits.commit_last(revoked)
         self._inbox.fence(revoked)
 
     async def on_partitions_lost(self, lost: Partitions) -> None:
@@ -77,14 +79,19 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
     def see_off(self) -> None:
         """Give up the partitions that were revoked while tasks ran, once those have ended."""
         if self._leaving and not self._must_wait(self._leaving, self._leave_by):
-            self._commits.commit_and_wait(self._leaving)
-            self._inbox.fence(self._leaving)
-            self._leaving = set()
+            self._commits.commit_last_and_wait(self._leaving)
+            self._give_up_leaving()
 
     def close(self) -> None:
         """Get ready for the last revocation: no `poll` comes after it, so waiting blocks nobody."""
         self._is_closing = True
-        self._commits.commit_and_wait(self._leaving)
+        self._commits.commit_last_and_wait(self._leaving)
+
+    def _give_up_leaving(self) -> None:
+        # They are no longer ours for kafka-python, so nobody else tells us when we lose them; and
+        # Kafka would take a commit for them, over the next owner's, once we have a place again.
+        leaving, self._leaving = self._leaving, set()
+        self._inbox.fence(leaving)
 
     async def _drain(self, partitions: Partitions) -> None:
         leave_by = time.monotonic() + self._drain_timeout_s
@@ -105,15 +112,3 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
             numbers = sorted(tp.partition for tp in partitions if tp.topic == topic)
             log.info("Partitions %s of %s: %s.", change, topic, numbers)
             self._observer.on_rebalance(topic, change, numbers)
-
-
-def _hold_rejoin(consumer: Any, *, while_true: Callable[[], bool]) -> None:
-    """Put off the rebalance that hands on what was revoked.
-
-    In the cooperative protocol it begins when the old owner joins the group again, which
-    kafka-python does at the next turn of `poll`, without a public way to say "not yet". A member
-    that has lost its place joins at once all the same.
-    """
-    coordinator = consumer._coordinator  # noqa: SLF001
-    need_rejoin = coordinator.need_rejoin
-    coordinator.need_rejoin = lambda: not (while_true() and coordinator.stable()) and need_rejoin()
