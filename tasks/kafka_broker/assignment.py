@@ -3,6 +3,10 @@
 A partition that goes and comes back gets a new `PartitionAssignment`. Records carry the one they
 came with, so an acknowledgement that is late by an owner, a rebalance or a restart of the consumer
 reaches a fenced object and changes nothing. Not thread-safe: guarded by the lock of its `Inbox`.
+
+A task that runs for hours would hold the group's position back until reading must stop. Its record
+is carried forward instead: copied to the end of the partition, where the copy stands for the
+running task, and the old place is done. Should this owner die, the next one finds the copy.
 """
 
 import time
@@ -11,7 +15,8 @@ from collections.abc import Sequence
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.codec import IncomingRecord, carried_from
+from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.lines import Line
 from tasks.kafka_broker.offsets import OffsetTracker
 
@@ -20,6 +25,9 @@ BUFFER_RECORDS = 500
 #: Reading stops as well when this many offsets lie between what is safe and what was read: what is
 #: done among them must fit in the text of a commit.
 MAX_SPAN = 16_384
+
+#: The group's position in a partition and the text beside it.
+Progress = tuple[int, str]
 
 
 class PartitionAssignment:
@@ -37,13 +45,15 @@ class PartitionAssignment:
         self.partition = partition
         self.tracker = tracker
         #: What Kafka has as the group's position, with the text beside it.
-        self.committed: tuple[int, str] | None = None
+        self.committed: Progress | None = None
+        if tracker.committable is not None:
+            self.committed = (tracker.committable, tracker.describe_done())
         #: True when the tracker moved since `committed` was last compared with it.
         self.is_dirty = False
         #: Handed out and neither finished nor given back to Kafka.
         self.in_flight = 0
-        #: Those of them whose task has begun.
-        self.running = 0
+        #: Those of them whose task has begun, by offset.
+        self.running: dict[int, Delivery] = {}
         #: False from the moment the partition is to go: nothing is handed out or begun.
         self.is_active = True
         #: True when it is gone: what still ends here is somebody else's business.
@@ -53,6 +63,8 @@ class PartitionAssignment:
         self._line = line
         self._put_back: deque[tuple[float, IncomingRecord]] = deque()
         self._is_full = False
+        #: Offsets whose copy was sent and has not come back, and whether the task has ended since.
+        self._carrying: dict[int, bool] = {}
 
     @property
     def waiting(self) -> int:
@@ -70,7 +82,8 @@ class PartitionAssignment:
 
     def add(self, records: Sequence[IncomingRecord]) -> None:
         """Keep records just read, without those that are known to be done."""
-        self._line.add([record for record in records if self.tracker.add(record.offset)])
+        fresh = [record for record in records if self.tracker.add(record.offset)]
+        self._line.add([record for record in fresh if not self._is_carried_here(record)])
         self.is_dirty = True
 
     def pop(self, *, has_room: bool) -> IncomingRecord | None:
@@ -87,11 +100,13 @@ class PartitionAssignment:
             self.in_flight += 1
         return record
 
-    def finish(self, record: IncomingRecord) -> bool:
+    def finish(self, delivery: Delivery) -> bool:
         """Mark a record done; False when it was already."""
-        if not self.tracker.finish(record.offset):
+        if not self.tracker.finish(delivery.offset):
             return False
-        self._line.finished(record)
+        if delivery.offset in self._carrying:
+            self._carrying[delivery.offset] = True
+        self._line.finished(delivery.record)
         self.in_flight -= 1
         self.is_dirty = True
         return True
@@ -113,6 +128,45 @@ class PartitionAssignment:
             self.tracker.finish(record.offset)
         self.is_dirty = True
         return len(dropped)
+
+    def uncommitted(self) -> Progress | None:
+        """Return the progress that Kafka does not know of yet, once."""
+        next_offset = self.tracker.committable
+        if not self.is_dirty or next_offset is None:
+            return None
+        self.is_dirty = False
+        progress = (next_offset, self.tracker.describe_done())
+        return progress if progress != self.committed else None
+
+    def to_carry(self) -> list[Delivery]:
+        """Return the running tasks to carry forward now, each of them once."""
+        held_back = (self.tracker.position or 0) - MAX_SPAN // 2
+        found = [
+            delivery
+            for offset, delivery in self.running.items()
+            if offset < held_back and offset not in self._carrying
+        ]
+        self._carrying.update((delivery.offset, False) for delivery in found)
+        return found
+
+    def not_carried(self, offset: int) -> None:
+        """Note that a copy could not be sent."""
+        self._carrying.pop(offset, None)
+
+    def _is_carried_here(self, record: IncomingRecord) -> bool:
+        """Let the copy of a record stand for it; False when the record is not ours to replace."""
+        origin = carried_from(record)
+        if origin is None:
+            return False
+        has_ended = self._carrying.pop(origin, False)
+        running = self.running.pop(origin, None)
+        if running is not None:
+            running.offset = record.offset
+            self.running[record.offset] = running
+            return self.tracker.finish(origin)
+        # One that waits here runs itself. One that is done elsewhere is unknown here, and its copy
+        # is what is left to do.
+        return (has_ended or origin in self.tracker) and self.tracker.finish(record.offset)
 
     def is_full(self) -> bool:
         """True while reading should pause; half the bound lies between the two, against flutter."""

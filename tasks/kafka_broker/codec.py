@@ -27,7 +27,9 @@ ENCODER = "dramatiq-encoder"
 #: W3C trace context, under the name every tracing library looks for.
 TRACEPARENT = "traceparent"
 
-_ENVELOPE = {MESSAGE_ID, ACTOR, QUEUE, TIMESTAMP, OPTIONS, ARGS, ENCODER, TRACEPARENT}
+#: On a copy of a record whose task still runs: the name of that record, see `assignment`.
+CARRIED = "dramatiq-carried"
+_ENVELOPE = {CARRIED, MESSAGE_ID, ACTOR, QUEUE, TIMESTAMP, OPTIONS, ARGS, ENCODER, TRACEPARENT}
 
 Headers = list[tuple[str, bytes]]
 
@@ -77,6 +79,24 @@ def encode_again(message: MessageProxy, record: IncomingRecord) -> OutgoingRecor
     return OutgoingRecord(
         record.topic, record.key, record.value if is_json else value, headers + foreign
     )
+
+
+def carry(record: IncomingRecord, offset: int) -> OutgoingRecord:
+    """Copy a record to the end of its partition, in the name of the one at `offset`."""
+    headers = [(name, data or b"") for name, data in record.headers if name != CARRIED]
+    name = f"{record.topic}-{record.partition}-{offset}"
+    headers.append((CARRIED, name.encode()))
+    return OutgoingRecord(record.topic, record.key, record.value, headers, record.partition)
+
+
+def carried_from(record: IncomingRecord) -> int | None:
+    """Return the offset in whose name a record was copied, if it was within this partition."""
+    if not record.headers or record.headers[-1][0] != CARRIED:
+        return None
+    place, _, offset = (record.headers[-1][1] or b"").decode(errors="replace").rpartition("-")
+    if place != f"{record.topic}-{record.partition}" or not offset.isdecimal():
+        return None
+    return int(offset)
 
 
 def get_encoder_name() -> str | None:

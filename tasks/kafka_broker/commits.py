@@ -17,7 +17,8 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from tasks.kafka_broker import progress
-from tasks.kafka_broker.inbox import Inbox, Progress
+from tasks.kafka_broker.assignment import Progress
+from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.membership import Membership
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.offsets import OffsetTracker

@@ -5,6 +5,7 @@ consumer: they mark an offset, and the `Poller` commits. A record that cannot be
 reaches dramatiq, which would read it again forever.
 """
 
+import functools
 import logging
 import threading
 import time
@@ -18,8 +19,9 @@ from tasks.kafka_broker import codec
 from tasks.kafka_broker.config import QueueConfig
 from tasks.kafka_broker.dead_letters import DeadLetters
 from tasks.kafka_broker.delays import delayed
+from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
-from tasks.kafka_broker.inbox import Delivery, Inbox
+from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller
@@ -56,6 +58,7 @@ class KafkaQueueConsumer(Consumer):
         #: Set when dramatiq's consumer thread should look at us.
         self._woken = threading.Event()
         poller.on_end = self._woken.set
+        poller.on_look_around = self._carry_forward
 
     def __next__(self) -> KafkaMessage | None:
         """Return a message, or None when none may go within the timeout; never raise for a record.
@@ -200,6 +203,17 @@ class KafkaQueueConsumer(Consumer):
         while message.unsent:
             self._publisher.publish(message.unsent[0])
             message.unsent.pop(0)
+
+    def _carry_forward(self) -> None:
+        """Send the records of tasks that run for long to the end of their partitions."""
+        for delivery in self._inbox.to_carry():
+            log.info("Carrying a running task forward from offset %d.", delivery.offset)
+            copy = codec.carry(delivery.record, delivery.offset)
+            self._publisher.publish_later(copy, functools.partial(self._carried, delivery))
+
+    def _carried(self, delivery: Delivery, error: Exception | None) -> None:
+        if error is not None:
+            self._inbox.not_carried(delivery)
 
     def _reject(self, delivery: Delivery, error: DecodeError) -> None:
         record = delivery.record

@@ -16,8 +16,9 @@ from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.codec import record_id
 from tasks.kafka_broker.config import NORMAL, QueueConfig
 from tasks.kafka_broker.dead_letters import DeadLetters
+from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.errors import DecodeError, RecordTooLargeError
-from tasks.kafka_broker.inbox import Delivery, Inbox
+from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.lines import DueOrder
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.poller import Poller

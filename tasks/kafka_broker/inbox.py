@@ -9,32 +9,18 @@ a place is freed.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import BUFFER_RECORDS, PartitionAssignment
+from tasks.kafka_broker.assignment import BUFFER_RECORDS, PartitionAssignment, Progress
 from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.lanes import Lanes
 from tasks.kafka_broker.lines import Line
 from tasks.kafka_broker.offsets import OffsetTracker
 
 #: How long `take` waits in a stopping worker.
 _STOPPING_TICK_S = 0.1
-
-#: The group's position in a partition and the text beside it.
-Progress = tuple[int, str]
-
-
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """One record on its way through the workers, with all that its end needs to know."""
-
-    record: IncomingRecord
-    assignment: PartitionAssignment
-    inbox: "Inbox"
-    taken_at: float = field(default_factory=time.monotonic)
-    is_running: bool = False
 
 
 class Inbox:
@@ -81,7 +67,8 @@ class Inbox:
                 now = time.monotonic()
                 if now >= deadline:
                     return None
-                self._changed.wait(max(self._wakes_at(deadline) - now, 0.001))
+                until = min([deadline, *self._wakes()])
+                self._changed.wait(max(until - now, 0.001))
             return delivery
 
     def stop(self) -> None:
@@ -97,16 +84,15 @@ class Inbox:
         with self._changed:
             if self.is_stopping or not delivery.assignment.is_active:
                 return False
-            delivery.is_running = True
-            delivery.assignment.running += 1
+            delivery.assignment.running[delivery.offset] = delivery
             return True
 
     def finish(self, delivery: Delivery) -> bool:
         """Mark a record done; False when that no longer matters."""
         with self._changed:
-            self._end(delivery)
             assignment = delivery.assignment
-            if assignment.is_fenced or not assignment.finish(delivery.record):
+            assignment.running.pop(delivery.offset, None)
+            if assignment.is_fenced or not assignment.finish(delivery):
                 return False
             self._changed.notify()
         self.on_finished()
@@ -115,7 +101,7 @@ class Inbox:
     def put_back(self, delivery: Delivery) -> None:
         """Leave a record unfinished; it is handed out again after a while if still owned."""
         with self._changed:
-            self._end(delivery)
+            delivery.assignment.running.pop(delivery.offset, None)
             due_at = time.monotonic() + self._put_back_delay_s
             if delivery.assignment.is_active:
                 delivery.assignment.put_back(delivery.record, due_at=due_at)
@@ -146,6 +132,16 @@ class Inbox:
         with self._changed:
             return {tp for tp, assignment in self._assignments.items() if assignment.is_full()}
 
+    def to_carry(self) -> list[Delivery]:
+        """Return running tasks that hold their partition back, each of them once."""
+        with self._changed:
+            return [d for assignment in self._lanes for d in assignment.to_carry()]
+
+    def not_carried(self, delivery: Delivery) -> None:
+        """Note that a task could not be carried forward."""
+        with self._changed:
+            delivery.assignment.not_carried(delivery.offset)
+
     def next_offset(self, partition: TopicPartition) -> int | None:
         """Return what is safe to commit for a partition, committed or not."""
         with self._changed:
@@ -169,7 +165,7 @@ class Inbox:
     def running(self, partitions: Collection[TopicPartition]) -> int:
         """Count the tasks that still run on records of these partitions."""
         with self._changed:
-            return sum(a.running for tp, a in self._assignments.items() if tp in partitions)
+            return sum(len(a.running) for tp, a in self._assignments.items() if tp in partitions)
 
     def fence(self, partitions: Collection[TopicPartition]) -> None:
         """End the assignments of these partitions: acknowledgements have no effect any more."""
@@ -182,19 +178,13 @@ class Inbox:
         self, partitions: Collection[TopicPartition] | None = None
     ) -> dict[TopicPartition, Progress]:
         """Return the progress of each partition that Kafka does not know of yet."""
-        found = {}
         with self._changed:
-            for tp, assignment in self._assignments.items():
-                if not assignment.is_dirty or (partitions is not None and tp not in partitions):
-                    continue
-                assignment.is_dirty = False
-                next_offset = assignment.tracker.committable
-                if next_offset is None:
-                    continue
-                now = (next_offset, assignment.tracker.describe_done())
-                if now != assignment.committed:
-                    found[tp] = now
-        return found
+            return {
+                tp: progress
+                for tp, assignment in self._assignments.items()
+                if (partitions is None or tp in partitions)
+                and (progress := assignment.uncommitted()) is not None
+            }
 
     def note_committed(self, committed: Mapping[TopicPartition, Progress]) -> None:
         """Note what Kafka acknowledged."""
@@ -216,7 +206,7 @@ class Inbox:
     def wakes_at(self) -> float | None:
         """When a record becomes ready by time alone (monotonic seconds)."""
         with self._changed:
-            return min((at for a in self._lanes if (at := a.wakes_at) is not None), default=None)
+            return min(self._wakes(), default=None)
 
     def assignments(self) -> list[PartitionAssignment]:
         """Return what is owned now; numbers read from it are a moment old."""
@@ -225,8 +215,7 @@ class Inbox:
 
     def partitions(self) -> set[TopicPartition]:
         """Return what is owned now."""
-        with self._changed:
-            return set(self._assignments)
+        return {assignment.partition for assignment in self.assignments()}
 
     def discard_waiting(self) -> int:
         """Drop the records that were not handed out yet; return how many that were."""
@@ -242,15 +231,11 @@ class Inbox:
         taken = self._lanes.pop(has_room=in_flight < self._max_in_flight)
         if taken is None:
             return None
-        return Delivery(*taken, self)
+        record, assignment = taken
+        return Delivery(record, assignment, self, record.offset)
 
-    def _wakes_at(self, deadline: float) -> float:
-        return min([deadline, *(at for a in self._lanes if (at := a.wakes_at) is not None)])
-
-    def _end(self, delivery: Delivery) -> None:
-        if delivery.is_running:
-            delivery.is_running = False
-            delivery.assignment.running -= 1
+    def _wakes(self) -> list[float]:
+        return [at for assignment in self._lanes if (at := assignment.wakes_at) is not None]
 
     def _assign(self, partition: TopicPartition, tracker: OffsetTracker) -> None:
         self._fence(partition)
@@ -261,8 +246,6 @@ class Inbox:
             max_in_flight=self._max_in_flight_per_partition,
             buffer_records=self._buffer_records,
         )
-        if tracker.committable is not None:
-            assignment.committed = (tracker.committable, tracker.describe_done())
         self._assignments[partition] = assignment
         self._lanes.add(assignment)
 

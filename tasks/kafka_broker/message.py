@@ -9,7 +9,7 @@ from typing import Any
 from dramatiq import Message, MessageProxy
 
 from tasks.kafka_broker.codec import IncomingRecord, OutgoingRecord
-from tasks.kafka_broker.inbox import Delivery
+from tasks.kafka_broker.delivery import Delivery
 
 
 class KafkaMessage(MessageProxy):

@@ -31,6 +31,10 @@ class OffsetTracker:
     def __len__(self) -> int:
         return len(self._unfinished)
 
+    def __contains__(self, offset: int) -> bool:
+        """True while `offset` is unfinished."""
+        return offset in self._unfinished
+
     @property
     def position(self) -> int | None:
         """The next offset that is expected from Kafka; None before anything is known."""

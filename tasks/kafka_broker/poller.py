@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
 from tasks.kafka_broker.commits import Commits
+from tasks.kafka_broker.fetching import read_quickly
 from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.membership import Membership
 from tasks.kafka_broker.observer import BrokerObserver
@@ -41,6 +42,7 @@ class Poller:
         drain_timeout_s: float,
         observer: BrokerObserver,
     ) -> None:
+        read_quickly(consumer)
         self._consumer = consumer
         self._topics = list(topics)
         self._inbox = inbox
@@ -61,6 +63,8 @@ class Poller:
             target=self._run, name=f"kafka-poll-{self._topics[0]}", daemon=True
         )
         self._looked_around_at = 0.0
+        #: Called about once a second.
+        self.on_look_around: Callable[[], None] = lambda: None
         #: Called when reading ended, for whatever reason.
         self.on_end: Callable[[], None] = lambda: None
         #: Why reading ended, if it did not end on request.
@@ -126,6 +130,7 @@ class Poller:
                 self._observer.on_lag(partition.topic, partition.partition, lag)
         # Markers at the end of a log are nothing that a worker finishes.
         self._commits.wake()
+        self.on_look_around()
 
     def _has_its_place(self) -> bool:
         # The state alone stays "stable" while Kafka is away.

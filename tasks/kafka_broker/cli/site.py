@@ -136,8 +136,8 @@ def _site_of_broker(arguments: argparse.Namespace) -> Site:
         raise UsageError(f"--broker {arguments.broker} is no KafkaBroker")
     return Site(
         clients=broker._clients,  # noqa: SLF001 - of the same package
-        namespace=broker._namespace,  # noqa: SLF001
-        group_id=broker._group_id,  # noqa: SLF001
+        namespace=broker.namespace,
+        group_id=broker.group_id,
         timeout_s=arguments.timeout,
         declared=list(broker.queues.values()),
     )

@@ -40,7 +40,7 @@ def _batch(contents: list[Any], *, compression: int = 0) -> bytearray:
 
 
 def _read(
-    kind: type, data: bytes, *, fetch_offset: int = 0, **options: Any
+    kind: type, data: bytes | bytearray, *, fetch_offset: int = 0, **options: Any
 ) -> tuple[list[Any], Any]:
     reader = kind(fetch_offset, PARTITION, MemoryRecords(data), **options)
     return reader.take(), reader
@@ -71,7 +71,7 @@ def test_a_compressed_batch_is_read() -> None:
 
 
 def test_a_part_of_the_records_can_be_taken_and_the_rest_later() -> None:
-    contents = [(None, b"%d" % number, [], 0) for number in range(5)]
+    contents: list[Any] = [(None, b"%d" % number, [], 0) for number in range(5)]
     reader: Any = QuickRecords(1, PARTITION, MemoryRecords(_batch(contents)))
     assert [r.offset for r in reader.take(2)] == [1, 2]
     assert reader.next_fetch_offset == 3

@@ -12,10 +12,13 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.structs import TopicPartition
 
 from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN
-from tasks.kafka_broker.inbox import Delivery, Inbox
+from tasks.kafka_broker.codec import carry
+from tasks.kafka_broker.delivery import Delivery
+from tasks.kafka_broker.inbox import Inbox
 from tasks.kafka_broker.lines import LogOrder
 from tasks.kafka_broker.offsets import OffsetTracker
 from tasks.kafka_broker.progress import decode_done
@@ -361,3 +364,80 @@ class OnePartition(RuleBasedStateMachine):
 
 TestOnePartition = OnePartition.TestCase
 TestOnePartition.settings = settings(deadline=None, stateful_step_count=40, max_examples=60)
+
+
+def _far_ahead(inbox: Inbox) -> Delivery:
+    """Let one task run while its partition moves on past half of the bound."""
+    _fill(inbox, P0, 1)
+    (slow,) = _take_all(inbox)
+    assert inbox.begin(slow)
+    inbox.advance(P0, MAX_SPAN)
+    return slow
+
+
+def _copy_of(delivery: Delivery, *, offset: int = MAX_SPAN) -> ConsumerRecord:
+    out = carry(delivery.record, delivery.offset)
+    return make_record(offset=offset, headers=out.headers)
+
+
+def test_a_task_that_holds_its_partition_back_is_carried_forward_once() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    assert inbox.to_carry() == [slow]
+    assert inbox.to_carry() == []
+    inbox.add(P0, [_copy_of(slow)])
+    assert inbox.take(0) is None
+    assert inbox.next_offset(P0) == MAX_SPAN
+    assert inbox.finish(slow)
+    assert inbox.next_offset(P0) == MAX_SPAN + 1
+
+
+def test_a_task_may_end_while_its_copy_is_on_its_way() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    inbox.to_carry()
+    copy = _copy_of(slow)
+    assert inbox.finish(slow)
+    inbox.add(P0, [copy])
+    assert inbox.take(0) is None
+    assert inbox.next_offset(P0) == MAX_SPAN + 1
+
+
+def test_a_task_whose_copy_could_not_be_sent_is_tried_again() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    inbox.to_carry()
+    inbox.not_carried(slow)
+    assert inbox.to_carry() == [slow]
+
+
+def test_another_owner_runs_the_copy_and_not_what_it_replaced() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    copy = _copy_of(slow)
+    inbox.fence([P0])
+    inbox.assign({P0: OffsetTracker(MAX_SPAN)})
+    inbox.add(P0, [copy])
+    assert _places(_take_all(inbox)) == [(0, MAX_SPAN)]
+
+
+def test_another_owner_that_has_both_runs_one() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    copy = _copy_of(slow, offset=1)
+    inbox.fence([P0])
+    inbox.assign({P0: OffsetTracker(0)})
+    _fill(inbox, P0, 1)
+    inbox.add(P0, [copy])
+    (first,) = _take_all(inbox)
+    assert first.offset == 0
+    inbox.finish(first)
+    assert inbox.next_offset(P0) == 2
+
+
+def test_a_copy_of_another_partition_is_a_record_like_any_other() -> None:
+    inbox = _inbox()
+    slow = _far_ahead(inbox)
+    foreign = make_record(offset=0, partition=1, headers=carry(slow.record, slow.offset).headers)
+    inbox.add(P1, [foreign])
+    assert _places(_take_all(inbox)) == [(1, 0)]
