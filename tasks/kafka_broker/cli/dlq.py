@@ -36,13 +36,11 @@ def add_dlq(commands: Any) -> None:
 
 
 def _ls(arguments: argparse.Namespace, site: Site) -> int:
-    queues = _queues(arguments, site, needs_one=arguments.cursor is not None)
+    wanted = read_filter(arguments)
+    limit, cursor = arguments.limit, arguments.cursor
     pages = [
-        (
-            queue,
-            queue.page(_filter(arguments, queue), limit=arguments.limit, cursor=arguments.cursor),
-        )
-        for queue in queues
+        (queue, queue.page(_for(queue, wanted), limit=limit, cursor=cursor))
+        for queue in _queues(arguments, site, needs_one=cursor is not None)
     ]
     if arguments.json:
         print_json(
@@ -123,13 +121,14 @@ def _discard(arguments: argparse.Namespace, site: Site) -> int:
 
 
 def _handle(arguments: argparse.Namespace, site: Site, handle: Any, done: str) -> int:
-    queues = _queues(arguments, site, needs_one=bool(arguments.place))
-    if not (arguments.all or arguments.queue or read_filter(arguments) != LetterFilter()):
+    wanted = read_filter(arguments)
+    # `--handled` widens what is meant: by itself it is no filter.
+    if replace(wanted, include_handled=False) == LetterFilter() and not arguments.all:
         raise UsageError("which letters? Name places or a filter, or say --all")
     count, refused = 0, []
-    for queue in queues:
+    for queue in _queues(arguments, site, needs_one=bool(arguments.place)):
         left = None if arguments.max_count is None else arguments.max_count - count
-        for outcome in handle(queue, _filter(arguments, queue), left):
+        for outcome in handle(queue, _for(queue, wanted), left):
             if outcome.refusal is None:
                 count += 1
                 continue
@@ -154,10 +153,9 @@ def _queues(arguments: argparse.Namespace, site: Site, *, needs_one: bool) -> li
     return queues
 
 
-def _filter(arguments: argparse.Namespace, queue: DeadLetterQueue) -> LetterFilter:
+def _for(queue: DeadLetterQueue, wanted: LetterFilter) -> LetterFilter:
     # A topic of one queue alone may hold letters whose headers name no queue.
-    is_shared = len(queue.queue_names) > 1
-    return replace(read_filter(arguments), queue=arguments.queue if is_shared else None)
+    return wanted if len(queue.queue_names) > 1 else replace(wanted, queue=None)
 
 
 def _as_json(letter: Letter) -> dict[str, object]:

@@ -50,12 +50,13 @@ def add_discard(commands: Any, run: Run) -> None:
 
 
 def read_filter(arguments: argparse.Namespace) -> LetterFilter:
-    """Say which letters are meant, of whichever queue."""
+    """Say which letters are meant; UsageError for a header without a value."""
     headers = [text.partition("=") for text in arguments.header]
     if any(not equals for _, equals, _ in headers):
         raise UsageError("--header is NAME=VALUE")
     return LetterFilter(
         letter_ids=frozenset(getattr(arguments, "place", ())),
+        queue=arguments.queue,
         actor=arguments.actor,
         error_class=arguments.error,
         message_id=arguments.message_id,
@@ -77,7 +78,7 @@ def _command(commands: Any, name: str, run: Run, summary: str) -> argparse.Argum
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("place", nargs="*", help="partition:offset, as `ls` prints it")
     _add_filters(parser)
-    parser.add_argument("--all", action="store_true", help="every letter of every queue")
+    parser.add_argument("--all", action="store_true", help="every letter, of every queue")
     parser.add_argument("--max-count", type=_count, metavar="N", help="stop after so many")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 

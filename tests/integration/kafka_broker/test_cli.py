@@ -123,6 +123,7 @@ def test_what_is_refused_is_said_and_ends_with_1(run: Run, bury: Callable[..., N
     ("arguments", "advice"),
     [
         (["dlq", "replay"], "say --all"),
+        (["dlq", "replay", "--handled"], "say --all"),
         (["dlq", "discard", "0:1"], "say --queue and one of: bills, mails"),
         (["dlq", "ls", "--queue", "nails"], "there is no queue nails, but bills, mails"),
         (["dlq", "ls", "--cursor", "0:1"], "say --queue"),
