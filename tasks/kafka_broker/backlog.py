@@ -1,15 +1,18 @@
-"""What an operator or a test asks of a queue as a whole: how much is left, and drop it.
+"""What an operator or a test asks of queues as a whole: how much is left, and drop it.
 
 Works on the offsets that Kafka stores, so it sees the whole group, whichever process does the work,
-and the topics of all lanes. Messages that still wait in the delay topic are not counted.
+and the topics of all lanes. A queue's delay topic is asked about as a queue of its own.
 """
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
-from kafka.structs import TopicPartition
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from tasks.kafka_broker import progress
 from tasks.kafka_broker.clients import Clients
@@ -17,6 +20,7 @@ from tasks.kafka_broker.config import QueueConfig
 from tasks.kafka_broker.errors import connection_closed
 
 _TIMEOUT_S = 30.0
+_RETRY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,12 @@ class PartitionBacklog:
 
 
 class Backlog:
-    """The records of one queue on Kafka; a context manager, because it holds a connection."""
+    """The records of some queues on Kafka; a context manager, because it holds a connection."""
 
-    def __init__(self, clients: Clients, queue: QueueConfig) -> None:
+    def __init__(self, clients: Clients, *queues: QueueConfig) -> None:
         self._clients = clients
-        self._queue = queue
-        # It never subscribes, so it is no member of the group. Unlike the admin client it finds the
-        # group's coordinator again when that has moved.
-        self._consumer = clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=_TIMEOUT_S)
+        self._queues = queues
+        self._admin = clients.admin(timeout_s=_TIMEOUT_S)
 
     def __enter__(self) -> Self:
         return self
@@ -60,56 +62,82 @@ class Backlog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._consumer.close(autocommit=False)
+        self._admin.close()
 
     def count_unfinished(self) -> int:
-        """Count the records of the queue that are not done."""
+        """Count the records of the queues that are not done; 0: for a moment there was none at all.
+
+        A record counts until Kafka has that it is done, which is a little later.
+        """
         return sum(partition.unfinished for partition in self.partitions())
 
     def partitions(self) -> list[PartitionBacklog]:
-        """Look at each partition of each lane."""
-        try:
-            return [
-                backlog
-                for lane, topic in self._queue.lane_topics.items()
-                for backlog in self._partitions_of(lane, topic)
-            ]
-        except KafkaError as error:
-            raise connection_closed(f"asking about {self._queue.topic}", error) from error
+        """Look at each partition of each lane of each queue."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return self._look()
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() >= deadline:
+                    raise connection_closed(f"asking about {self._names}", error) from error
+            # The admin client never looks again for a group's coordinator that has moved.
+            time.sleep(_RETRY_S)
+            self._admin.close()
+            self._admin = self._clients.admin(timeout_s=_TIMEOUT_S)
 
     def drop(self) -> None:
-        """Delete every record that is in the queue's topics now."""
-        admin = self._clients.admin(timeout_s=_TIMEOUT_S)
+        """Delete every record that is in the queues' topics now."""
         try:
-            for topic in self._queue.lane_topics.values():
-                ends = self._consumer.end_offsets(
-                    self._topic_partitions(topic), timeout_ms=1000 * _TIMEOUT_S
-                )
-                if ends:
-                    admin.delete_records(ends)
+            partitions = [tp for queue in self._queues for tp in self._partitions_of(queue)]
+            if ends := self._offsets(partitions, OffsetSpec.LATEST):
+                self._admin.delete_records(ends)
         except KafkaError as error:
-            raise connection_closed(f"dropping {self._queue.topic}", error) from error
-        finally:
-            admin.close()
+            raise connection_closed(f"dropping {self._names}", error) from error
 
-    def _partitions_of(self, lane: str, topic: str) -> list[PartitionBacklog]:
-        partitions = self._topic_partitions(topic)
-        # The positions before the ends: nothing that comes in between is overlooked.
-        begins = self._consumer.beginning_offsets(partitions, timeout_ms=1000 * _TIMEOUT_S)
-        progresses = {tp: self._progress(tp, begins[tp]) for tp in partitions}
-        ends = self._consumer.end_offsets(partitions, timeout_ms=1000 * _TIMEOUT_S)
+    def _look(self) -> list[PartitionBacklog]:
+        by_queue = [(queue, self._partitions_of(queue)) for queue in self._queues]
+        everything = [tp for _, lanes in by_queue for tp in lanes]
+        # All positions before any end: if they agree everywhere, then between the two looks nothing
+        # was left and nothing came, not even from one queue to the other.
+        commits = self._commits({queue.group_id: list(lanes) for queue, lanes in by_queue if lanes})
+        begins = self._offsets(everything, OffsetSpec.EARLIEST)
+        ends = self._offsets(everything, OffsetSpec.LATEST)
         return [
-            PartitionBacklog(lane, topic, tp.partition, begins[tp], ends[tp], *progresses[tp])
-            for tp in partitions
+            _partition_backlog(lane, tp, begins[tp], ends[tp], commits[queue.group_id].get(tp))
+            for queue, lanes in by_queue
+            for tp, lane in lanes.items()
         ]
 
-    def _progress(self, partition: TopicPartition, begin: int) -> tuple[int | None, int]:
-        commit = self._consumer.committed(partition, metadata=True, timeout_ms=1000 * _TIMEOUT_S)
-        if commit is None:
-            return None, 0
-        done = progress.decode_done(commit.offset, commit.metadata)
-        return commit.offset, sum(offset >= begin for offset in done)
+    def _partitions_of(self, queue: QueueConfig) -> dict[TopicPartition, str]:
+        lanes = {topic: lane for lane, topic in queue.lane_topics.items()}
+        described = {t["name"]: t["partitions"] for t in self._admin.describe_topics([*lanes])}
+        return {
+            TopicPartition(topic, number): lane
+            for topic, lane in lanes.items()
+            for number in sorted(p["partition_index"] for p in described.get(topic, ()))
+        }
 
-    def _topic_partitions(self, topic: str) -> list[TopicPartition]:
-        numbers = self._consumer.partitions_for_topic(topic)
-        return [TopicPartition(topic, number) for number in sorted(numbers)]
+    def _commits(
+        self, partitions: Mapping[str, list[TopicPartition]]
+    ) -> dict[str, dict[TopicPartition, OffsetAndMetadata]]:
+        return self._admin.list_group_offsets(partitions) if partitions else {}
+
+    def _offsets(self, partitions: Any, spec: OffsetSpec) -> dict[TopicPartition, int]:
+        if not partitions:
+            return {}
+        found = self._admin.list_partition_offsets(dict.fromkeys(partitions, spec))
+        return {tp: place.offset for tp, place in found.items()}
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(queue.topic for queue in self._queues)
+
+
+def _partition_backlog(
+    lane: str, tp: TopicPartition, begin: int, end: int, commit: OffsetAndMetadata | None
+) -> PartitionBacklog:
+    if commit is None or commit.offset < 0:
+        return PartitionBacklog(lane, tp.topic, tp.partition, begin, end, None, 0)
+    done = progress.decode_done(commit.offset, commit.metadata)
+    done_ahead = sum(offset >= begin for offset in done)
+    return PartitionBacklog(lane, tp.topic, tp.partition, begin, end, commit.offset, done_ahead)

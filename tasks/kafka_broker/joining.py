@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from dramatiq.errors import QueueJoinTimeout
 
-from tasks.kafka_broker.backlog import Backlog, PartitionBacklog
+from tasks.kafka_broker.backlog import Backlog
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.config import QueueConfig, QueueOptions
 from tasks.kafka_broker.delays import TIERS_S
 
-_INTERVAL_S = 0.05
+_INTERVAL_S = 0.02
 
 
 def wait_until_done(
@@ -25,11 +25,8 @@ def wait_until_done(
     A dead letter counts as done.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    with (
-        Backlog(clients, queue) as ready,
-        Backlog(clients, _delays_of(queue, delay_group_id)) as delayed,
-    ):
-        while remaining := _count(ready, delayed):
+    with Backlog(clients, queue, _delays_of(queue, delay_group_id)) as backlog:
+        while remaining := backlog.count_unfinished():
             if deadline is not None and time.monotonic() >= deadline:
                 left = f"{remaining} messages on queue {queue.name!r} are left"
                 raise QueueJoinTimeout(left)  # type: ignore[no-untyped-call]
@@ -38,22 +35,8 @@ def wait_until_done(
 
 def drop(clients: Clients, queue: QueueConfig, *, delay_group_id: str) -> None:
     """Delete all messages of the queue that are on Kafka now, delayed ones as well."""
-    for one in (queue, _delays_of(queue, delay_group_id)):
-        with Backlog(clients, one) as backlog:
-            backlog.drop()
-
-
-def _count(ready: Backlog, delayed: Backlog) -> int:
-    """Count what is left; 0 only when nothing can have moved between the two while we looked."""
-    before = ready.partitions()
-    waiting = delayed.count_unfinished()
-    after = ready.partitions()
-    has_moved = _unfinished(before) > 0 or [p.end for p in before] != [p.end for p in after]
-    return waiting + _unfinished(after) or int(has_moved)
-
-
-def _unfinished(partitions: list[PartitionBacklog]) -> int:
-    return sum(partition.unfinished for partition in partitions)
+    with Backlog(clients, queue, _delays_of(queue, delay_group_id)) as backlog:
+        backlog.drop()
 
 
 def _delays_of(queue: QueueConfig, group_id: str) -> QueueConfig:
