@@ -21,7 +21,7 @@ from bench.workers import started
 _TASKS = 5_000
 _SLEEP_MS = 5
 _KILL_AT = 2_000
-_IDLE_S = 20
+_IDLE_S = 15
 
 
 def measure(site: Site, peer: Peer) -> Sample:
