@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from tasks.kafka_broker import BrokerObserver, Rebalance
+from tasks.kafka_broker import BrokerObserver, PartitionState, Rebalance
 
 JOBS_PROCESSED = Counter(
     "resume_jobs_processed_total",
@@ -51,8 +51,40 @@ COMMITTED_OFFSET = Gauge(
     ["topic", "partition"],
     multiprocess_mode="mostrecent",
 )
+RETRIES = Counter("kafka_retries_total", "Failed messages sent once more.", ["topic"])
+IN_FLIGHT = Gauge(
+    "kafka_in_flight",
+    "Records with the workers.",
+    ["topic", "partition"],
+    multiprocess_mode="mostrecent",
+)
+OLDEST_RUNNING_SECONDS = Gauge(
+    "kafka_oldest_running_seconds",
+    "How long the oldest running task has been running.",
+    ["topic", "partition"],
+    multiprocess_mode="mostrecent",
+)
+SPAN = Gauge(
+    "kafka_span",
+    "Offsets between what is committed and what was read.",
+    ["topic", "partition"],
+    multiprocess_mode="mostrecent",
+)
+COMMIT_AGE_SECONDS = Gauge(
+    "kafka_commit_age_seconds",
+    "How long progress has been waiting to be committed.",
+    ["topic", "partition"],
+    multiprocess_mode="mostrecent",
+)
+PAUSED = Gauge(
+    "kafka_partition_paused",
+    "1 while reading of a partition is paused.",
+    ["topic", "partition"],
+    multiprocess_mode="mostrecent",
+)
 REBALANCES = Counter("kafka_rebalances_total", "Assignment changes by kind.", ["topic", "change"])
 
+_OF_THE_OWNER = (CONSUMER_LAG, IN_FLIGHT, OLDEST_RUNNING_SECONDS, SPAN, COMMIT_AGE_SECONDS, PAUSED)
 #: Not a mark such as -1: the new owner shows the partition too, and the sum must be right.
 _NOT_OWNED = 0
 
@@ -89,13 +121,26 @@ class PrometheusObserver(BrokerObserver):
         """The group's position moved."""
         COMMITTED_OFFSET.labels(topic, partition).set(next_offset)
 
-    def on_lag(self, topic: str, partition: int, lag: int) -> None:
-        """Records on Kafka that are not done."""
-        CONSUMER_LAG.labels(topic, partition).set(lag)
+    def on_retry(self, topic: str, delay_ms: int) -> None:  # noqa: ARG002
+        """A failed message was sent once more."""
+        RETRIES.labels(topic).inc()
+
+    def on_partition(self, state: PartitionState) -> None:
+        """How an owned partition does."""
+        place = (state.topic, state.partition)
+        if state.lag is not None:
+            CONSUMER_LAG.labels(*place).set(state.lag)
+        IN_FLIGHT.labels(*place).set(state.in_flight)
+        OLDEST_RUNNING_SECONDS.labels(*place).set(state.oldest_running_s)
+        SPAN.labels(*place).set(state.span)
+        COMMIT_AGE_SECONDS.labels(*place).set(state.commit_age_s)
+        PAUSED.labels(*place).set(state.is_paused)
 
     def on_rebalance(self, topic: str, change: Rebalance, partitions: Collection[int]) -> None:
         """Partitions came or went."""
         REBALANCES.labels(topic, change).inc()
-        if change != "assigned":
-            for partition in partitions:
-                CONSUMER_LAG.labels(topic, partition).set(_NOT_OWNED)
+        if change == "assigned":
+            return
+        for partition in partitions:
+            for gauge in _OF_THE_OWNER:
+                gauge.labels(topic, partition).set(_NOT_OWNED)

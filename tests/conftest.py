@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _MARKED_FOLDERS = {"integration", "acceptance", "browser", "architecture"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says more about the machine's other work than about the code.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     # kafka-python reads its schemas with what 3.11 deprecates (importlib.resources.read_text).
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"

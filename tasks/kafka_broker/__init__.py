@@ -14,7 +14,7 @@ from tasks.kafka_broker.errors import (
     RecordTooLargeError,
     RejectedError,
 )
-from tasks.kafka_broker.observer import BrokerObserver, Rebalance
+from tasks.kafka_broker.observer import BrokerObserver, PartitionState, Rebalance
 from tasks.kafka_broker.retries import Retries
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "DecodeError",
     "KafkaBroker",
     "LaneNotDeclaredError",
+    "PartitionState",
     "PartlyEnqueuedError",
     "PutBack",
     "QueueOptions",

@@ -1,6 +1,7 @@
 """`python -m tasks.kafka_broker`: the composition root of the command line."""
 
 import logging
+import os
 import sys
 
 from tasks.kafka_broker.cli.main import main
@@ -8,4 +9,4 @@ from tasks.kafka_broker.cli.main import main
 if __name__ == "__main__":
     # What kafka-python logs of a failure comes before the one line that says it.
     logging.disable(logging.CRITICAL)
-    sys.exit(main(sys.argv[1:], {}))
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -18,6 +18,7 @@ from kafka.structs import TopicPartition
 from tasks.kafka_broker.codec import IncomingRecord, carried_from
 from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.lines import Line
+from tasks.kafka_broker.observer import PartitionState
 from tasks.kafka_broker.offsets import OffsetTracker
 
 #: Reading of a partition stops at this many waiting records and goes on below half of it.
@@ -48,6 +49,7 @@ class PartitionAssignment:
         self.committed: Progress | None = None
         if tracker.committable is not None:
             self.committed = (tracker.committable, tracker.describe_done())
+        self._committed_at = time.monotonic()
         #: True when the tracker moved since `committed` was last compared with it.
         self.is_dirty = False
         #: Handed out and neither finished nor given back to Kafka.
@@ -137,6 +139,29 @@ class PartitionAssignment:
         self.is_dirty = False
         progress = (next_offset, self.tracker.describe_done())
         return progress if progress != self.committed else None
+
+    def note_committed(self, progress: Progress) -> None:
+        """Note what Kafka acknowledged."""
+        self.committed = progress
+        self._committed_at = time.monotonic()
+
+    def state(self, *, end: int | None, is_paused: bool) -> PartitionState:
+        """Describe the partition, whose log ends at `end`."""
+        now = time.monotonic()
+        next_offset = self.tracker.committable
+        is_known = end is not None and next_offset is not None
+        is_behind = self.committed is None or self.committed[0] != next_offset
+        return PartitionState(
+            topic=self.partition.topic,
+            partition=self.partition.partition,
+            lag=max(0, (end or 0) - (next_offset or 0)) if is_known else None,
+            waiting=self.waiting,
+            in_flight=self.in_flight,
+            oldest_running_s=max((now - d.taken_at for d in self.running.values()), default=0.0),
+            span=self.tracker.span,
+            commit_age_s=now - self._committed_at if is_behind else 0.0,
+            is_paused=is_paused,
+        )
 
     def to_carry(self) -> list[Delivery]:
         """Return the running tasks to carry forward now, each of them once."""

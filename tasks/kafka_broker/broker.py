@@ -23,7 +23,9 @@ from tasks.kafka_broker.joining import drop, wait_until_done
 from tasks.kafka_broker.middleware import OwnershipGuard
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.sending import SendingBroker
+from tasks.kafka_broker.status_topic import StatusWriter, status_topic_name
 from tasks.kafka_broker.work_queue import WorkQueue
+from tasks.kafka_broker.worker_status import WorkerStatus
 
 
 class KafkaBroker(SendingBroker):
@@ -49,8 +51,10 @@ class KafkaBroker(SendingBroker):
         middleware: list[Middleware] | None = None,
         **client_options: Any,
     ) -> None:
+        guard = OwnershipGuard(stop_handing_out=self.stop_handing_out)
+        status = WorkerStatus(write=self._write_status, assigned=self._assigned)
         super().__init__(
-            [OwnershipGuard(stop_handing_out=self.stop_handing_out), *_or_default(middleware)],
+            [guard, status, *_or_default(middleware)],
             bootstrap_servers=bootstrap_servers,
             client_options=client_options,
             publish_timeout_s=publish_timeout_s,
@@ -66,6 +70,11 @@ class KafkaBroker(SendingBroker):
         self._put_back_delay_s = put_back_delay_s
         self._delay_group_id = f"{group_id}.{namespace}.delay" if namespace else f"{group_id}.delay"
         self._delay_pump = self._make_delay_pump()
+        self._status = StatusWriter(
+            self._clients,
+            status_topic_name(namespace=namespace, group_id=group_id),
+            publish=self._publisher.publish,
+        )
         self._consumers: dict[str, KafkaQueueConsumer] = {}
 
     # Receiving
@@ -146,6 +155,12 @@ class KafkaBroker(SendingBroker):
         """Drop all messages of all declared queues."""
         for queue_name in self.queues:
             self.flush(queue_name)
+
+    def _write_status(self, worker_id: str, state: Mapping[str, Any] | None) -> None:
+        self._status.write(worker_id, state)
+
+    def _assigned(self) -> set[tuple[str, int]]:
+        return {place for c in list(self._consumers.values()) for place in c.partitions()}
 
     def _make_delay_pump(self) -> DelayPump:
         return DelayPump(

@@ -153,6 +153,10 @@ class KafkaQueueConsumer(Consumer):
         """Drop what was read and not handed out yet."""
         return self._inbox.discard_waiting()
 
+    def partitions(self) -> set[tuple[str, int]]:
+        """Return the topics and partitions that this process owns now."""
+        return {(tp.topic, tp.partition) for tp in self._inbox.partitions()}
+
     @property
     def is_member(self) -> bool:
         """True while it has its place in the group, with or without partitions."""

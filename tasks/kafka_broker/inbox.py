@@ -17,6 +17,7 @@ from tasks.kafka_broker.codec import IncomingRecord
 from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.lanes import Lanes
 from tasks.kafka_broker.lines import Line
+from tasks.kafka_broker.observer import PartitionState
 from tasks.kafka_broker.offsets import OffsetTracker
 
 #: How long `take` waits in a stopping worker.
@@ -53,8 +54,6 @@ class Inbox:
         self.on_finished: Callable[[], None] = lambda: None
         self.on_added: Callable[[int], None] = lambda _count: None
 
-    # The consumer thread
-
     def take(self, timeout_s: float) -> Delivery | None:
         """Hand out the record whose turn it is; None when none may go within the timeout."""
         deadline = time.monotonic() + timeout_s
@@ -76,8 +75,6 @@ class Inbox:
         with self._changed:
             self.is_stopping = True
             self._changed.notify_all()
-
-    # The workers
 
     def begin(self, delivery: Delivery) -> bool:
         """Claim the right to run a record; False when it is another owner's by now."""
@@ -106,8 +103,6 @@ class Inbox:
             if delivery.assignment.is_active:
                 delivery.assignment.put_back(delivery.record, due_at=due_at)
             self._changed.notify()
-
-    # The poller
 
     def add(self, partition: TopicPartition, records: Sequence[IncomingRecord]) -> None:
         """Keep records just read from a partition."""
@@ -142,12 +137,12 @@ class Inbox:
         with self._changed:
             delivery.assignment.not_carried(delivery.offset)
 
-    def next_offset(self, partition: TopicPartition) -> int | None:
-        """Return what is safe to commit for a partition, committed or not."""
+    def state(
+        self, partition: TopicPartition, *, end: int | None, is_paused: bool
+    ) -> PartitionState:
+        """Describe a partition whose log ends at `end`."""
         with self._changed:
-            return self._assignments[partition].tracker.committable
-
-    # The poller, or the I/O thread for it
+            return self._assignments[partition].state(end=end, is_paused=is_paused)
 
     def assign(self, trackers: Mapping[TopicPartition, OffsetTracker]) -> None:
         """Begin a new assignment of each partition."""
@@ -191,7 +186,7 @@ class Inbox:
         with self._changed:
             for partition, progress in committed.items():
                 if partition in self._assignments:
-                    self._assignments[partition].committed = progress
+                    self._assignments[partition].note_committed(progress)
 
     def note_not_committed(self, partitions: Collection[TopicPartition]) -> None:
         """Note that a commit failed, so that its progress is uncommitted again."""
@@ -199,8 +194,6 @@ class Inbox:
             for partition in partitions:
                 if partition in self._assignments:
                     self._assignments[partition].is_dirty = True
-
-    # Anybody
 
     @property
     def wakes_at(self) -> float | None:
@@ -220,9 +213,7 @@ class Inbox:
     def discard_waiting(self) -> int:
         """Drop the records that were not handed out yet; return how many that were."""
         with self._changed:
-            return sum(assignment.discard_waiting() for assignment in self._assignments.values())
-
-    # Under the lock
+            return sum(assignment.discard_waiting() for assignment in self._lanes)
 
     def _next(self) -> Delivery | None:
         if self.is_stopping:

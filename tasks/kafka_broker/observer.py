@@ -6,9 +6,32 @@ not raise.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Literal
 
 Rebalance = Literal["assigned", "revoked", "lost"]
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """How one owned partition does."""
+
+    topic: str
+    partition: int
+    #: Records on Kafka that are not done; None until Kafka has told where the log ends.
+    lag: int | None
+    #: Read and not handed to a worker yet.
+    waiting: int
+    #: Handed out and not done.
+    in_flight: int
+    #: How long the oldest task that runs has been running (seconds); 0 without any.
+    oldest_running_s: float
+    #: Offsets between what is safe to commit and what was read.
+    span: int
+    #: How long progress has been waiting to be committed (seconds); 0 when all is.
+    commit_age_s: float
+    #: True while reading is paused: enough waits here, or the span is too long.
+    is_paused: bool
 
 
 class BrokerObserver:
@@ -35,8 +58,11 @@ class BrokerObserver:
     def on_commit(self, topic: str, partition: int, next_offset: int) -> None:
         """The group's position on Kafka moved to `next_offset`."""
 
-    def on_lag(self, topic: str, partition: int, lag: int) -> None:
-        """About once a second for each owned partition: records on Kafka that are not done."""
+    def on_retry(self, topic: str, delay_ms: int) -> None:
+        """A message that failed was sent once more, to run again after `delay_ms`."""
+
+    def on_partition(self, state: PartitionState) -> None:
+        """About once a second for each owned partition."""
 
     def on_rebalance(self, topic: str, change: Rebalance, partitions: Collection[int]) -> None:
         """Partitions came or went; a gauge of one that went is out of date from now on."""

@@ -119,15 +119,14 @@ class Poller:
             self._look_around()
 
     def _look_around(self) -> None:
+        paused = self._consumer.paused()
         for partition in self._consumer.assignment():
             position = self._consumer.position(partition, timeout_ms=0)
             if position is not None:
                 self._inbox.advance(partition, position)
             end = self._consumer.highwater(partition)
-            next_offset = self._inbox.next_offset(partition)
-            if end is not None and next_offset is not None:
-                lag = max(0, end - next_offset)
-                self._observer.on_lag(partition.topic, partition.partition, lag)
+            state = self._inbox.state(partition, end=end, is_paused=partition in paused)
+            self._observer.on_partition(state)
         # Markers at the end of a log are nothing that a worker finishes.
         self._commits.wake()
         self.on_look_around()

@@ -18,6 +18,7 @@ from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.codec import OutgoingRecord
 from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig, QueueOptions
 from tasks.kafka_broker.errors import PartlyEnqueuedError
+from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.producer import Publisher
 from tasks.kafka_broker.retries import Retries
@@ -98,6 +99,8 @@ class SendingBroker(SignallingBroker):
                 raise
             self.logger.warning("Message %r is sent later.", message.message_id, exc_info=True)
             ending.unsent.append(outgoing)
+        if isinstance(message, KafkaMessage):
+            self._observer.on_retry(message.record.topic, delay or 0)
         self.emit_after("enqueue", message, delay)
         return message
 

@@ -12,6 +12,7 @@ from kafka import KafkaProducer
 from tasks.kafka_broker import (
     BrokerObserver,
     KafkaBroker,
+    PartitionState,
     PutBack,
     QueueOptions,
     Retries,
@@ -158,8 +159,9 @@ class Deliveries(BrokerObserver):
     def on_put_back(self, topic: str, partition: int) -> None:  # noqa: ARG002
         self.put_back += 1
 
-    def on_lag(self, topic: str, partition: int, lag: int) -> None:  # noqa: ARG002
-        self.lags.append(lag)
+    def on_partition(self, state: PartitionState) -> None:
+        if state.lag is not None:
+            self.lags.append(state.lag)
 
     def on_commit(self, topic: str, partition: int, next_offset: int) -> None:  # noqa: ARG002
         self.commits.append(next_offset)

@@ -42,6 +42,11 @@ def _inbox(
     return inbox
 
 
+def _next_offset(inbox: Inbox, partition: TopicPartition) -> int | None:
+    (assignment,) = (a for a in inbox.assignments() if a.partition == partition)
+    return assignment.tracker.committable
+
+
 def _is_idle(inbox: Inbox) -> bool:
     return not any(len(assignment.tracker) for assignment in inbox.assignments())
 
@@ -112,7 +117,7 @@ def test_a_record_that_was_put_back_goes_out_again_and_holds_its_place() -> None
     assert again is not None
     assert again.record.offset == 0
     assert inbox.take(0) is None
-    assert inbox.next_offset(P0) == 0
+    assert _next_offset(inbox, P0) == 0
 
 
 def test_a_record_that_was_put_back_waits_for_its_delay() -> None:
@@ -138,7 +143,7 @@ def test_a_revoked_partition_hands_out_nothing_but_its_running_tasks_still_count
     assert inbox.running([P0]) == 1
     assert inbox.finish(running)
     assert inbox.running([P0]) == 0
-    assert inbox.next_offset(P0) == 1
+    assert _next_offset(inbox, P0) == 1
 
 
 def test_a_late_acknowledgement_of_a_fenced_partition_changes_nothing() -> None:
@@ -150,7 +155,7 @@ def test_a_late_acknowledgement_of_a_fenced_partition_changes_nothing() -> None:
     inbox.assign({P0: OffsetTracker()})
     _fill(inbox, P0, 1)
     assert not inbox.finish(late)
-    assert inbox.next_offset(P0) == 0
+    assert _next_offset(inbox, P0) == 0
 
 
 def test_a_log_that_starts_anew_is_read_and_not_taken_for_a_repetition() -> None:
@@ -242,7 +247,7 @@ def test_what_an_earlier_owner_finished_is_not_handed_out() -> None:
     assert next_offset == 7
     assert decode_done(next_offset, text) == {8}
     inbox.finish(taken[1])
-    assert inbox.next_offset(P0) == 8
+    assert _next_offset(inbox, P0) == 8
     _fill(inbox, P0, 2, start=8)
     assert _places(_take_all(inbox)) == [(0, 9)]
 
@@ -254,9 +259,9 @@ def test_what_waits_can_be_dropped_and_what_is_out_stays() -> None:
     assert first is not None
     assert inbox.discard_waiting() == 2
     assert inbox.take(0) is None
-    assert inbox.next_offset(P0) == 0
+    assert _next_offset(inbox, P0) == 0
     inbox.finish(first)
-    assert inbox.next_offset(P0) == 3
+    assert _next_offset(inbox, P0) == 3
 
 
 class OnePartition(RuleBasedStateMachine):
@@ -345,7 +350,7 @@ class OnePartition(RuleBasedStateMachine):
 
     @invariant()
     def nothing_unfinished_is_lost(self) -> None:
-        for next_offset in (self.committed[0], self.inbox.next_offset(P0)):
+        for next_offset in (self.committed[0], _next_offset(self.inbox, P0)):
             if next_offset is not None:
                 assert set(range(min(next_offset, self.end))) <= self.done
         assert decode_done(*self.committed) <= self.done
@@ -359,7 +364,7 @@ class OnePartition(RuleBasedStateMachine):
                 self.inbox.finish(delivery)
                 self.done.add(delivery.record.offset)
         assert _is_idle(self.inbox)
-        assert (self.inbox.next_offset(P0) or 0) >= self.position
+        assert (_next_offset(self.inbox, P0) or 0) >= self.position
 
 
 TestOnePartition = OnePartition.TestCase
@@ -387,9 +392,9 @@ def test_a_task_that_holds_its_partition_back_is_carried_forward_once() -> None:
     assert inbox.to_carry() == []
     inbox.add(P0, [_copy_of(slow)])
     assert inbox.take(0) is None
-    assert inbox.next_offset(P0) == MAX_SPAN
+    assert _next_offset(inbox, P0) == MAX_SPAN
     assert inbox.finish(slow)
-    assert inbox.next_offset(P0) == MAX_SPAN + 1
+    assert _next_offset(inbox, P0) == MAX_SPAN + 1
 
 
 def test_a_task_may_end_while_its_copy_is_on_its_way() -> None:
@@ -400,7 +405,7 @@ def test_a_task_may_end_while_its_copy_is_on_its_way() -> None:
     assert inbox.finish(slow)
     inbox.add(P0, [copy])
     assert inbox.take(0) is None
-    assert inbox.next_offset(P0) == MAX_SPAN + 1
+    assert _next_offset(inbox, P0) == MAX_SPAN + 1
 
 
 def test_a_task_whose_copy_could_not_be_sent_is_tried_again() -> None:
@@ -432,7 +437,7 @@ def test_another_owner_that_has_both_runs_one() -> None:
     (first,) = _take_all(inbox)
     assert first.offset == 0
     inbox.finish(first)
-    assert inbox.next_offset(P0) == 2
+    assert _next_offset(inbox, P0) == 2
 
 
 def test_a_copy_of_another_partition_is_a_record_like_any_other() -> None:
@@ -441,3 +446,19 @@ def test_a_copy_of_another_partition_is_a_record_like_any_other() -> None:
     foreign = make_record(offset=0, partition=1, headers=carry(slow.record, slow.offset).headers)
     inbox.add(P1, [foreign])
     assert _places(_take_all(inbox)) == [(1, 0)]
+
+
+def test_a_partition_can_be_described() -> None:
+    inbox = _inbox()
+    _fill(inbox, P0, 3)
+    first = inbox.take(0)
+    assert first is not None
+    assert inbox.begin(first)
+    state = inbox.state(P0, end=10, is_paused=True)
+    assert (state.lag, state.waiting, state.in_flight, state.span) == (10, 2, 1, 3)
+    assert state.is_paused
+    assert state.oldest_running_s > 0
+    assert state.commit_age_s > 0
+    inbox.note_committed(inbox.uncommitted())
+    assert inbox.state(P0, end=None, is_paused=False).commit_age_s == 0
+    assert inbox.state(P0, end=None, is_paused=False).lag is None
