@@ -49,7 +49,8 @@ class DelayPump:
         self._publisher = publisher
         self._group_id = group_id
         self._observer = observer
-        #: By delay topic, where its undeliverable records go.
+        #: By delay topic: whose it is, and where its undeliverable records go.
+        self._queues: dict[str, QueueConfig] = {}
         self._dead_letters: dict[str, DeadLetters] = {}
         self._poller: Poller | None = None
         self._closing = threading.Event()
@@ -57,12 +58,13 @@ class DelayPump:
 
     def add(self, queue: QueueConfig) -> None:
         """See to one more queue; the first one starts the thread."""
-        if queue.delay_topic in self._dead_letters:
+        if queue.delay_topic in self._queues:
             return
         letters = DeadLetters(queue, self._publisher, self._observer)
         self._dead_letters[queue.delay_topic] = letters
-        if self._poller is not None:
-            self._poller.read(list(self._dead_letters))
+        self._queues[queue.delay_topic] = queue
+        if (poller := self._poller) is not None:
+            poller.read(list(self._queues))
         if self._thread.ident is None:
             self._thread.start()
 
@@ -78,7 +80,10 @@ class DelayPump:
                 self._pump()
             except BrokerConnectionError as error:
                 log.warning("Delayed messages wait for Kafka: %s", error)
-                self._closing.wait(_RECONNECT_S)
+            except Exception:
+                # The outermost edge of this thread: without it nothing delayed would ever run.
+                log.exception("Moving delayed messages failed.")
+            self._closing.wait(_RECONNECT_S)
 
     def _pump(self) -> None:
         inbox = Inbox(
@@ -93,12 +98,14 @@ class DelayPump:
         )
         poller = Poller(
             consumer,
-            list(self._dead_letters),
+            list(self._queues),
             inbox,
             drain_timeout_s=_CLOSE_TIMEOUT_S,
             observer=BrokerObserver(),
         )
         self._poller = poller
+        # Once more: a queue that was added in between saw no poller.
+        poller.read(list(self._queues))
         poller.start()
         try:
             while not self._closing.is_set() and poller.error is None:
@@ -111,7 +118,6 @@ class DelayPump:
             poller.close()
         if poller.error is not None:
             log.warning("Reading delayed messages begins anew.")
-            self._closing.wait(_RECONNECT_S)
 
     def _send_on(self, delivery: Delivery) -> None:
         # So that a partition that goes waits for what is under way.
@@ -119,7 +125,9 @@ class DelayPump:
             return
         record = delivery.record
         try:
-            out = delays.onward(record, now_ms=int(time.time() * 1000))
+            out = delays.onward(
+                record, queue=self._queues[record.topic], now_ms=int(time.time() * 1000)
+            )
         except DecodeError as error:
             self._give_up(delivery, error)
             return

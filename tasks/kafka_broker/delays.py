@@ -10,6 +10,7 @@ are gone on arrival. Pure functions.
 from dataclasses import replace
 
 from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
+from tasks.kafka_broker.config import LANES, QueueConfig
 from tasks.kafka_broker.errors import DecodeError
 
 #: How long a record waits in each tier. In the first one it waits for the rest of its time, which
@@ -24,6 +25,8 @@ TOPIC = "dramatiq-delay-topic"  # where it goes in the end
 UNTIL = "dramatiq-delay-until"  # when it is due, milliseconds since 1970
 RELEASE = "dramatiq-delay-release"  # when it leaves its tier, the same
 _HEADERS = {TOPIC, UNTIL, RELEASE}
+
+_MAX_DIGITS = 18
 
 
 def delayed(
@@ -40,15 +43,17 @@ def delayed(
     return replace(record, topic=delay_topic, partition=tier, headers=record.headers + headers)
 
 
-def onward(record: IncomingRecord, *, now_ms: int) -> OutgoingRecord:
+def onward(record: IncomingRecord, *, queue: QueueConfig, now_ms: int) -> OutgoingRecord:
     """Address a record that has waited in its tier; DecodeError when it says not where to."""
     headers = dict(record.headers)
     until_ms = _milliseconds(headers.get(UNTIL))
-    topic = headers.get(TOPIC)
-    if until_ms is None or not topic:
-        raise DecodeError(f"a delayed record needs the headers {TOPIC} and {UNTIL}")
+    if until_ms is None:
+        raise DecodeError(f"the header {UNTIL} of a delayed record is not a time")
+    if record.value is None:
+        raise DecodeError("a delayed record has no value (a tombstone)")
     kept = [(name, value or b"") for name, value in record.headers if name not in _HEADERS]
-    out = OutgoingRecord(topic.decode(errors="replace"), record.key, record.value, kept)
+    topic = _destination(headers.get(TOPIC), queue)
+    out = OutgoingRecord(topic, record.key, record.value, kept)
     if until_ms <= now_ms:
         return out
     return delayed(out, delay_topic=record.topic, until_ms=until_ms, now_ms=now_ms)
@@ -63,8 +68,21 @@ def _tier(wait_ms: int) -> int:
     return max(tier for tier, wait_s in enumerate(TIERS_S) if tier == 0 or wait_s * 1000 <= wait_ms)
 
 
+def _destination(header: bytes | None, queue: QueueConfig) -> str:
+    topic = (header or b"").decode(errors="replace")
+    if topic in queue.lane_topics.values():
+        return topic
+    if topic in {f"{queue.topic}.{lane}" for lane in LANES}:
+        # Sent by a process for which the queue has lanes; here nobody would read it there.
+        return queue.topic
+    raise DecodeError(f"the header {TOPIC} of a delayed record names no topic of its queue")
+
+
 def _milliseconds(data: bytes | None) -> int | None:
+    # Longer ones are no 64-bit numbers, as Kafka's times are, and no floats either.
+    if data is None or len(data) > _MAX_DIGITS:
+        return None
     try:
-        return int(data) if data is not None else None
+        return int(data)
     except ValueError:
         return None

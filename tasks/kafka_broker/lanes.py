@@ -3,7 +3,8 @@
 Kafka knows no priority, so each lane is a topic of its own. Smooth weighted round robin (nginx's)
 shares the workers 16 : 4 : 1 while all lanes have records, gives an idle lane's share to the others
 at once, and starves nobody; with slow tasks a turn in 21 may still be long in coming, so a lane
-that was not served for `AGEING_S` goes first. Guarded by the lock of the `Inbox`.
+that was not served for `AGEING_S` goes first. Not sooner: with tasks of that length every lane would
+have waited too long, and all would share alike. Guarded by the lock of the `Inbox`.
 """
 
 import time
@@ -15,7 +16,7 @@ from tasks.kafka_broker.codec import IncomingRecord
 from tasks.kafka_broker.config import NORMAL
 
 WEIGHTS = {"high": 16, NORMAL: 4, "low": 1}
-AGEING_S = 5.0
+AGEING_S = 30.0
 
 Taken = tuple[IncomingRecord, PartitionAssignment]
 
@@ -59,6 +60,8 @@ class Lanes:
             if taken is not None:
                 _charge(lane, ready, now)
                 return taken
+            # Its records wait for something: it saves up no turns meanwhile.
+            ready.remove(lane)
         return None
 
 

@@ -211,12 +211,14 @@ class _Batch:
 
 def _send(producer: Any, record: OutgoingRecord, deadline: float) -> Any:
     """Hand a record to the producer, which blocks in short turns while it lacks metadata."""
+    # kafka-python sends no record without both, as others do: a dead letter of one gets a value.
+    value = b"" if record.key is None and record.value is None else record.value
     while True:
         try:
             return producer.send(
                 record.topic,
                 key=record.key,
-                value=record.value,
+                value=value,
                 headers=record.headers,
                 partition=record.partition,
             )
