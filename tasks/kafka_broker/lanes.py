@@ -3,8 +3,8 @@
 Kafka knows no priority, so each lane is a topic of its own. Smooth weighted round robin (nginx's)
 shares the workers 16 : 4 : 1 while all lanes have records, gives an idle lane's share to the others
 at once, and starves nobody; with slow tasks a turn in 21 may still be long in coming, so a lane
-that was not served for `AGEING_S` goes first. Not sooner: with tasks of that length every lane would
-have waited too long, and all would share alike. Guarded by the lock of the `Inbox`.
+that was not served for `AGEING_S` goes first. Not sooner: with tasks of that length each of the
+lanes would have waited too long, and all would share alike. Guarded by the lock of the `Inbox`.
 """
 
 import time
