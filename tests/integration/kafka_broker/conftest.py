@@ -4,6 +4,9 @@ pytest loads this file before it knows which warnings to ignore, so it imports n
 """
 
 import gc
+import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import dramatiq
 
+    from devstack.kafka import Kafka
     from tasks.kafka_broker import KafkaBroker
-    from tests.integration.kafka_broker.support import Log, MakeBroker, StartWorker
+    from tests.integration.kafka_broker.support import Log, MakeBroker, StartProcess, StartWorker
 
 
 # kafka-python leaves the socket of a refused connection to the garbage collector, which may come
@@ -81,3 +87,42 @@ def start_worker(make_broker: "MakeBroker") -> "Iterator[StartWorker]":  # noqa:
     yield start
     for worker in workers:
         worker.stop(timeout=5000)
+
+
+@pytest.fixture
+def own_kafka(tmp_path: "Path") -> "Iterator[Kafka]":
+    """A Kafka that may be killed."""
+    from devstack import ports
+    from devstack.kafka import Kafka
+
+    kafka = Kafka(tmp_path / "kafka", ports.free_port())
+    kafka.start()
+    yield kafka
+    kafka.stop()
+
+
+@pytest.fixture
+def noted(tmp_path: "Path") -> "Path":
+    """Where workers in processes of their own note their runs."""
+    path = tmp_path / "runs"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def start_process(
+    kafka_bootstrap: str, topic_prefix: str, noted: "Path"
+) -> "Iterator[StartProcess]":
+    """Start `noting_process.py` with some of `KafkaBroker`'s options."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(**options: Any) -> "subprocess.Popen[bytes]":
+        module = "tests.integration.kafka_broker.noting_process"
+        arguments = [kafka_bootstrap, topic_prefix, str(noted), json.dumps(options)]
+        processes.append(subprocess.Popen([sys.executable, "-m", module, *arguments]))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()

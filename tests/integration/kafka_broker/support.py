@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from tasks.kafka_broker import KafkaBroker
 
 MakeBroker = Callable[..., KafkaBroker]
 StartWorker = Callable[..., dramatiq.Worker]
+StartProcess = Callable[..., "subprocess.Popen[bytes]"]
 
 
 class Log:

@@ -11,7 +11,6 @@ from pathlib import Path
 import dramatiq
 import pytest
 
-from devstack import ports
 from devstack.kafka import Kafka
 from tasks.kafka_broker import BrokerObserver, KafkaBroker, Rebalance
 from tests.eventually import eventually
@@ -223,15 +222,6 @@ def test_a_task_that_outlasts_the_wait_for_it_runs_again_elsewhere_and_its_end_i
     pausing.join(20)
     worker.resume()
     eventually(lambda: ended == ["second", "first"])
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
-    """A Kafka that may be killed."""
-    kafka = Kafka(tmp_path / "kafka", ports.free_port())
-    kafka.start()
-    yield kafka
-    kafka.stop()
 
 
 def test_a_kafka_that_is_killed_and_comes_back_finds_its_workers_and_loses_nothing(
