@@ -4,7 +4,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from settings import Settings
+from settings import KafkaSettings, Settings
 from store.connection import connect
 from tasks.broker import build_broker, kafka_security
 from tasks.kafka_broker import KafkaBroker
@@ -31,13 +31,19 @@ def make_broker(settings: Settings) -> KafkaBroker:
         num_partitions=kafka.num_partitions,
         num_workers=kafka.num_workers,
         replication_factor=kafka.replication_factor,
-        bootstrap_servers=kafka.brokers,
         publish_timeout_s=kafka.timeout.total_seconds(),
-        **kafka_security(
-            enable_sasl=kafka.enable_sasl,
-            enable_tls=kafka.enable_tls,
-            mechanism=kafka.sasl_mechanism,
-            username=kafka.username,
-            password=kafka.password.get_secret_value(),
-        ),
+        **_connection(kafka),
     )
+
+
+def _connection(kafka: KafkaSettings) -> dict[str, Any]:
+    if kafka.url.get_secret_value():
+        return kafka.url_options()
+    security = kafka_security(
+        enable_sasl=kafka.enable_sasl,
+        enable_tls=kafka.enable_tls,
+        mechanism=kafka.sasl_mechanism,
+        username=kafka.username,
+        password=kafka.password.get_secret_value(),
+    )
+    return {"bootstrap_servers": kafka.brokers, **security}

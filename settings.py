@@ -10,17 +10,15 @@ import re
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AnyHttpUrl,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,6 +29,7 @@ from pydantic_settings import (
 )
 
 from settings_sources import EnvironmentSource, FileSource, SettingsError
+from settings_types import CommaList, Duration, Section
 
 DEFAULT_CONFIG_PATH = Path(__file__).parent / "configs" / "config.yaml"
 
@@ -38,29 +37,8 @@ DEFAULT_CONFIG_PATH = Path(__file__).parent / "configs" / "config.yaml"
 MIN_SECRET_BYTES = 32
 _PLACEHOLDER_SECRETS = {"your-secret-key", "changeme", "secret"}
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
-
-def _duration(value: object) -> object:
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
-    return value
-
-
-def _comma_list(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-CommaList = Annotated[list[str], BeforeValidator(_comma_list)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AppSettings(_Section):
+class AppSettings(Section):
     """What concerns each process."""
 
     env: Literal["production", "development"] = "production"
@@ -69,10 +47,16 @@ class AppSettings(_Section):
     metrics_dir: Path | None = None
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """Where Kafka is and how the work is spread over it."""
 
     brokers: CommaList = Field(default=["localhost:9092"], min_length=1)
+    # Heroku's way to say where Kafka is; it takes the place of `brokers`, SASL and TLS.
+    url: SecretStr = SecretStr("")
+    trusted_cert: SecretStr = SecretStr("")
+    client_cert: SecretStr = SecretStr("")
+    client_cert_key: SecretStr = SecretStr("")
+    prefix: str = Field(default="", pattern=r"^([a-zA-Z_][\w.-]{0,50})?$")
     username: str = ""
     password: SecretStr = SecretStr("")
     enable_sasl: bool = False
@@ -80,9 +64,9 @@ class KafkaSettings(_Section):
     enable_tls: bool = False
     timeout: Duration = timedelta(seconds=30)
     resume_parse_topic: str = Field(
-        default="resume-parse-jobs", pattern=r"^[a-zA-Z_][\w.-]{0,200}$"
+        default="resume-parse-jobs", pattern=r"^[a-zA-Z_][\w.-]{0,180}$", validate_default=True
     )
-    consumer_group: str = Field(default="resume-parser-group", min_length=1)
+    consumer_group: str = Field(default="resume-parser-group", min_length=1, validate_default=True)
     num_partitions: int = Field(default=1, ge=1, le=1000)
     num_workers: int = Field(default=2, ge=1, le=256)
     replication_factor: int = Field(default=1, ge=1, le=15)
@@ -95,14 +79,37 @@ class KafkaSettings(_Section):
                 raise ValueError(f"{broker!r} is not host:port")
         return brokers
 
+    @field_validator("resume_parse_topic", "consumer_group")
+    @classmethod
+    def _prefixed(cls, name: str, info: ValidationInfo) -> str:
+        return f"{info.data.get('prefix', '')}{name}"
+
+    def url_options(self) -> dict[str, Any]:
+        """Return the broker's arguments that the url and its certificates stand for."""
+        # Here, because migrations and a service that has no url need no Kafka client.
+        from tasks.kafka_broker.connection import ConnectionUrlError, from_url  # noqa: PLC0415
+
+        try:
+            return from_url(
+                self.url.get_secret_value(),
+                trusted_cert=self.trusted_cert.get_secret_value(),
+                client_cert=self.client_cert.get_secret_value(),
+                client_cert_key=self.client_cert_key.get_secret_value(),
+            )
+        except ConnectionUrlError as error:
+            raise ValueError(f"url: {error}") from None
+
     @model_validator(mode="after")
     def _credentials(self) -> "KafkaSettings":
+        if self.url.get_secret_value():
+            self.url_options()
+            return self
         if self.enable_sasl and not (self.username and self.password.get_secret_value()):
             raise ValueError("enable_sasl needs username and password")
         return self
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where MongoDB is (a replica set: transactions and change streams need one)."""
 
     source: SecretStr = SecretStr("mongodb://localhost:27017")
@@ -116,7 +123,7 @@ class DatabaseSettings(_Section):
         return source
 
 
-class ServicesSettings(_Section):
+class ServicesSettings(Section):
     """The parser service."""
 
     resume_parser_url: AnyHttpUrl = AnyHttpUrl("http://localhost:8200")
@@ -124,7 +131,7 @@ class ServicesSettings(_Section):
     parser_timeout: Duration = timedelta(seconds=30)
 
 
-class AuthSettings(_Section):
+class AuthSettings(Section):
     """How tokens are checked."""
 
     jwt_secret: SecretStr = SecretStr("")
@@ -133,7 +140,7 @@ class AuthSettings(_Section):
     jwt_audience: str | None = None
 
 
-class LimitsSettings(_Section):
+class LimitsSettings(Section):
     """What one user may do."""
 
     uploads_per_day: int = Field(default=20, ge=1)
@@ -151,13 +158,13 @@ class LimitsSettings(_Section):
         return name
 
 
-class StorageSettings(_Section):
+class StorageSettings(Section):
     """Where the PDF's bytes wait for the worker."""
 
     kind: Literal["mongo", "inline"] = "mongo"
 
 
-class JobsSettings(_Section):
+class JobsSettings(Section):
     """How a job is run."""
 
     max_attempts: int = Field(default=5, ge=1, le=100)
@@ -165,10 +172,10 @@ class JobsSettings(_Section):
     shutdown_timeout: Duration = timedelta(seconds=25)
 
 
-class RealtimeSettings(_Section):
+class RealtimeSettings(Section):
     """The WebSocket."""
 
-    allowed_origins: CommaList = []
+    allowed_origins: CommaList = Field(default=[])
     catch_up: Duration = timedelta(hours=24)
 
 

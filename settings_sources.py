@@ -17,6 +17,11 @@ from pydantic_settings import PydanticBaseSettingsSource, YamlConfigSettingsSour
 #: The customer's environment variables and the keys they override.
 ENVIRONMENT_NAMES = {
     "KAFKA_BROKERS": ("kafka", "brokers"),
+    "KAFKA_URL": ("kafka", "url"),
+    "KAFKA_TRUSTED_CERT": ("kafka", "trusted_cert"),
+    "KAFKA_CLIENT_CERT": ("kafka", "client_cert"),
+    "KAFKA_CLIENT_CERT_KEY": ("kafka", "client_cert_key"),
+    "KAFKA_PREFIX": ("kafka", "prefix"),
     "KAFKA_USERNAME": ("kafka", "username"),
     "KAFKA_PASSWORD": ("kafka", "password"),
     "KAFKA_ENABLE_SASL": ("kafka", "enable_sasl"),

@@ -89,6 +89,9 @@ def test_variables_in_the_file_are_expanded(
         ("kafka: {brokers: [localhost]}", "kafka.brokers"),
         ("kafka: {enable_sasl: true}", "kafka: enable_sasl needs username and password"),
         ("kafka: {resume_parse_topic: 'a b'}", "kafka.resume_parse_topic"),
+        ("kafka: {url: 'http://u:hunter2@h'}", "kafka: url: a Kafka url begins with one of kafka"),
+        ("kafka: {url: 'kafka+ssl://h', trusted_cert: text}", "kafka: url: a certificate or key"),
+        ("kafka: {prefix: 'a b'}", "kafka.prefix"),
         ("database: {source: 'postgres://x'}", "database.source"),
         ("services: {resume_parser_url: parser}", "services.resume_parser_url"),
         ("limits: {timezone: Mars/Olympus}", "limits.timezone"),
@@ -105,6 +108,17 @@ def test_a_bad_file_is_refused_with_one_line_that_names_the_key(
         load_settings()
     assert names in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_herokus_variables_say_where_kafka_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_URL", "kafka+sasl_ssl://ann:hunter2@a:9096,b:9096")
+    monkeypatch.setenv("KAFKA_PREFIX", "wabash-58799.")
+    kafka = load_settings().kafka
+    assert kafka.url_options()["bootstrap_servers"] == ["a:9096", "b:9096"]
+    assert kafka.resume_parse_topic == "wabash-58799.resume-parse-jobs"
+    assert kafka.consumer_group == "wabash-58799.resume-parser-group"
+    assert "hunter2" not in repr(kafka)
 
 
 def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
