@@ -12,9 +12,10 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
 
 from tasks.kafka_broker.errors import connection_failed
+from tasks.kafka_broker.network import NetClient
+from tasks.kafka_broker.security import checked
 
 _COMMON = {
     # kafka-python waits up to 30 s between attempts; Kafka is back sooner after a restart.
@@ -47,7 +48,7 @@ class Clients:
         if unknown := sorted(set(options) - known):
             raise TypeError(f"kafka-python has no option {', '.join(unknown)}")
         self._bootstrap_servers = list(bootstrap_servers)
-        self._options = options
+        self._options = checked(options)
 
     def producer(
         self,
@@ -111,10 +112,10 @@ class Clients:
         defaults: Mapping[str, Any],
         fixed: Mapping[str, Any],
     ) -> Any:
-        nets: list[Any] = []
+        nets: list[NetClient] = []
 
-        def net_client(**config: Any) -> Any:
-            nets.append(KafkaNetClient(**config))
+        def net_client(**config: Any) -> NetClient:
+            nets.append(NetClient(**config))
             return nets[-1]
 
         own = {
@@ -128,10 +129,12 @@ class Clients:
                 bootstrap_timeout_ms=bootstrap_timeout_ms,
             )
         except KafkaError as error:
+            reason: BaseException = error
             for net in nets:
+                reason = net.failure or reason
                 # The constructor leaves its thread and sockets behind: one more at each attempt.
                 net.close()
-            raise connection_failed(f"Kafka at {self._servers} is not reachable", error) from error
+            raise connection_failed(f"Kafka at {self._servers} is not reachable", reason) from error
 
     @property
     def _servers(self) -> str:

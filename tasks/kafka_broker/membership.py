@@ -60,7 +60,10 @@ class Membership:
         need_rejoin = coordinator.need_rejoin
 
         def may_rejoin() -> bool:
-            return not (while_true() and coordinator.stable()) and need_rejoin()
+            # A join under way as well: the leader updates what it compares with while it hands the
+            # partitions out, so that a `poll` which ended in between would never fetch the result.
+            wants_to = coordinator.rejoining or need_rejoin()
+            return not (while_true() and coordinator.stable()) and wants_to
 
         coordinator.need_rejoin = may_rejoin
 
