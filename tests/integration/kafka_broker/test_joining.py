@@ -18,7 +18,7 @@ def test_partitions_that_were_added_are_read_although_the_leader_is_slow(
     make_broker: MakeBroker, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kafka-python forgets a join whose leader took longer than one `poll`."""
-    assign = ConsumerCoordinator._perform_assignment
+    assign = ConsumerCoordinator._perform_assignment  # noqa: SLF001 - the slow step
 
     def slowly(self: Any, *args: Any) -> Any:
         result = assign(self, *args)
