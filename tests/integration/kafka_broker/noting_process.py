@@ -38,12 +38,17 @@ def make_broker(bootstrap: str, namespace: str, **options: Any) -> KafkaBroker:
 
 
 def declare_go(broker: KafkaBroker, path: Path) -> "dramatiq.Actor[..., None]":
-    """Declare an actor that notes its runs; the kernel keeps appended lines whole."""
+    """Declare an actor that notes its runs; the kernel keeps appended lines whole.
+
+    `until`: a path; the task lasts until something is there.
+    """
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     @dramatiq.actor(broker=broker)
-    def go(number: int, padding: str = "") -> None:  # noqa: ARG001
+    def go(number: int, padding: str = "", until: str = "") -> None:  # noqa: ARG001
         os.write(file, b"%d %d %d\n" % (os.getpid(), number, time.time() * 1000))
+        while until and not Path(until).exists():
+            time.sleep(0.02)
 
     return go
 
