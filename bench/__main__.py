@@ -32,6 +32,9 @@ def main(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     options = _parse(arguments)
     if options.command == "report":
+        if not _WHOLE.exists():
+            sys.stderr.write(f"bench: no {_WHOLE}: a whole `make bench` writes it\n")
+            return 1
         write_page(_PAGE, _WHOLE)
         return 0
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -50,8 +50,7 @@ PARTS = (
     Part("latency", latency.measure),
     Part("busy", busy.measure, _has_threads),
     Part("crash", crash.measure, _has_threads),
-    Part("growth-10k", functools.partial(growth.measure_backlog, count=10_000), _is_ours),
-    Part("growth-1m", functools.partial(growth.measure_backlog, count=1_000_000), _is_ours),
+    Part("growth-backlog", growth.measure_backlogs, _is_ours),
     *(
         Part(
             f"growth-{partitions}x{processes}",

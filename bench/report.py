@@ -24,6 +24,7 @@ _SPEED = (
     ("one `send`, p50 ms", "enqueue", "single_p50_ms"),
     ("drain 1 x 8 /s", "drain-1", "tasks_per_s"),
     ("drain 2 x 8 /s", "drain-2", "tasks_per_s"),
+    ("2 x 8: repeated", "drain-2", "repeated"),
     ("idle p50 ms", "latency", "p50_ms"),
     ("p95", "latency", "p95_ms"),
     ("p99", "latency", "p99_ms"),
@@ -49,13 +50,14 @@ _GROWTH = (
     ("RSS MiB", "rss_mib"),
     ("PSS MiB", "pss_mib"),
 )
-_GROWTH_PARTS = {
-    "growth-10k": "backlog of 10,000, 1 x 8",
-    "growth-1m": "backlog of 1,000,000, 1 x 8",
-    "growth-1x1": "1 partition, 1 process",
-    "growth-4x1": "4 partitions, 1 process",
-    "growth-4x4": "4 partitions, 4 processes",
-}
+#: Row, part and what its numbers' names begin with.
+_GROWTH_ROWS = (
+    ("backlog of 10,000, 1 x 8", "growth-backlog", "short_"),
+    ("backlog of 1,000,000, 1 x 8", "growth-backlog", "long_"),
+    ("1 partition, 1 process", "growth-1x1", ""),
+    ("4 partitions, 1 process", "growth-4x1", ""),
+    ("4 partitions, 4 processes", "growth-4x4", ""),
+)
 
 
 def render(outcome: Outcome) -> str:
@@ -116,8 +118,8 @@ def _peers_table(title: str, results: Results, columns: Sequence[tuple[str, str,
 
 def _growth_table(results: Results) -> str:
     rows = [
-        [label, *(_cell(results, part, "ours", name) for _, name in _GROWTH)]
-        for part, label in _GROWTH_PARTS.items()
+        [label, *(_cell(results, part, "ours", prefix + name) for _, name in _GROWTH)]
+        for label, part, prefix in _GROWTH_ROWS
         if results.get(part)
     ]
     return _table("Growth, ours", ["", *(title for title, _ in _GROWTH)], rows) if rows else ""

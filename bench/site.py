@@ -33,7 +33,7 @@ _CLIENT_TIMEOUT_S = 600
 
 
 class Site:
-    """Servers and runs; leaving `opened` stops and removes them."""
+    """Servers and runs; `stops` ends them."""
 
     def __init__(self, folder: Path, stops: contextlib.ExitStack) -> None:
         self._folder = folder
@@ -60,14 +60,8 @@ class Site:
         server = self._servers[peer.server]
         queue = f"bench-{secrets.token_hex(4)}"
         run = self.with_records(Run(server.address, queue, "", partitions=partitions))
-        if isinstance(server, Kafka):
-            with _admin(server) as admin:
-                # One with as many partitions as ours makes for itself.
-                admin.create_topics({queue: {"num_partitions": run.partitions}})
-        yield run
-        if isinstance(server, Kafka):
-            with _admin(server) as admin:
-                admin.delete_topics([t for t in admin.list_topics() if t.startswith(queue)])
+        with _topic(run) if isinstance(server, Kafka) else contextlib.nullcontext():
+            yield run
 
     def with_records(self, run: Run) -> Run:
         """Return `run` with an empty folder for records."""
@@ -87,37 +81,26 @@ class Site:
 
     def send(self, peer: Peer, run: Run, command: str, **options: float) -> dict[str, Any]:
         """Run the peer's client (see bench.inside.client) to its end and return what it says."""
-        with self.sending(peer, run, command, **options) as client:
-            try:
-                output, errors = client.communicate(timeout=_CLIENT_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                raise BenchError(f"sending took more than {_CLIENT_TIMEOUT_S} s") from None
-        if client.returncode:
-            raise BenchError(f"sending failed: {(errors.strip() or '?').splitlines()[-1]}")
-        result: dict[str, Any] = json.loads(output.splitlines()[-1])
-        return result
-
-    @contextlib.contextmanager
-    def sending(
-        self, peer: Peer, run: Run, command: str, **options: float
-    ) -> Iterator[subprocess.Popen[str]]:
-        """Start the peer's client; kill it on leaving if it still runs."""
         words = ["python", "-m", "bench.inside.client", peer.app, command]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)]
-        with subprocess.Popen(
-            dies_with_parent(self._in_environment(peer, words)),
-            env=self._env(peer, run),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as client:
-            try:
-                yield client
-            finally:
-                client.kill()
+        try:
+            done = subprocess.run(
+                dies_with_parent(self._in_environment(peer, words)),
+                env=self._env(peer, run),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_CLIENT_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"sending took more than {_CLIENT_TIMEOUT_S} s") from None
+        if done.returncode:
+            raise BenchError(f"sending failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return result
 
     def worker(self, peer: Peer, run: Run, *, processes: int = 1) -> Worker:
         """Return the peer's worker, not started."""
@@ -139,6 +122,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def _admin(kafka: Server) -> Iterator[Any]:
-    with contextlib.closing(KafkaAdminClient(bootstrap_servers=kafka.address)) as admin:
-        yield admin
+def _topic(run: Run) -> Iterator[None]:
+    """Make a topic for peers who need one with partitions, and remove all that the run made."""
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=run.address)) as admin:
+        admin.create_topics({run.queue: {"num_partitions": run.partitions}})
+    try:
+        yield
+    finally:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=run.address)) as admin:
+            admin.delete_topics([t for t in admin.list_topics() if t.startswith(run.queue)])

@@ -1,29 +1,33 @@
 """Whether a long backlog, or more partitions and processes, change a worker's rate and memory.
 
-Ours only. Both backlogs are timed over as many tasks as the short one has.
+Ours only. The short backlog is timed as a whole and the long one over its first tasks: five times as
+many, since at any moment a worker has read some that it has not begun, and that work is not counted.
 """
 
 from bench import waiting
 from bench.catalogue import Peer
-from bench.inside.client import WARM_UPS
 from bench.inside.run import Run
 from bench.parts.drain import fill_and_drain, rate
 from bench.samples import Sample
 from bench.site import Site
 from bench.workers import started
 
-_TIMED = 10_000
+_SHORT = 10_000
+_LONG = 1_000_000
+_TIMED_OF_LONG = 50_000
 
 
-def measure_backlog(site: Site, peer: Peer, *, count: int) -> Sample:
-    """Drain the first 10,000 of `count` tasks."""
-    if count == _TIMED:
-        with site.run(peer) as run:
-            site.send(peer, run, "fill", count=count)
-            return _drain_some(site, peer, run)
+def measure_backlogs(site: Site, peer: Peer) -> Sample:
+    """Drain a short backlog and the head of a long one, one right after the other."""
     # It lasts for all rounds: filling it takes longer than all else.
-    run = site.once(f"backlog of {count}", lambda: _kept(site, peer, count))
-    return _drain_some(site, peer, site.with_records(run))
+    long_run = site.once("long backlog", lambda: _fill_long(site, peer))
+    with site.run(peer) as run:
+        site.send(peer, run, "fill", count=_SHORT)
+        short = _drain_some(site, peer, run, _SHORT)
+    long = _drain_some(site, peer, site.with_records(long_run), _TIMED_OF_LONG)
+    return {f"short_{name}": value for name, value in short.items()} | {
+        f"long_{name}": value for name, value in long.items()
+    }
 
 
 def measure_scale(site: Site, peer: Peer, *, partitions: int, processes: int) -> Sample:
@@ -32,18 +36,18 @@ def measure_scale(site: Site, peer: Peer, *, partitions: int, processes: int) ->
         return fill_and_drain(site, peer, run, processes=processes)
 
 
-def _kept(site: Site, peer: Peer, count: int) -> Run:
+def _fill_long(site: Site, peer: Peer) -> Run:
     run = site.enter(site.run(peer))
-    site.send(peer, run, "fill", count=count)
+    site.send(peer, run, "fill", count=_LONG)
     return run
 
 
-def _drain_some(site: Site, peer: Peer, run: Run) -> Sample:
+def _drain_some(site: Site, peer: Peer, run: Run, count: int) -> Sample:
     with started(site.worker(peer, run)) as worker:
-        memory = waiting.until_begun(worker, run, _TIMED + WARM_UPS)
+        memory = waiting.until_begun(worker, run, count)
     records = sorted(waiting.records(run), key=lambda record: record.started_at)
     return {
-        "tasks_per_s": rate(records[:_TIMED]),
+        "tasks_per_s": rate(records[:count]),
         "rss_mib": memory.rss_mib,
         "pss_mib": memory.pss_mib,
     }

@@ -31,3 +31,11 @@ def test_a_crash_is_judged_by_its_worst_round() -> None:
     rounds: list[dict[str, float] | str] = [{"lost": 0}, {"lost": 1}, {"lost": 0}]
     lost = verdict({"crash": {"ours": rounds}}, "kill -9: lost")
     assert (lost.measured, lost.is_met) == ("1 tasks", False)
+
+
+def test_a_long_backlog_is_measured_against_a_short_one_of_ours() -> None:
+    sample: dict[str, float] = {"short_rss_mib": 50, "long_rss_mib": 60}
+    memory = verdict(
+        {"growth-backlog": {"ours": [sample]}}, "memory, backlog of 1,000,000 against 10,000"
+    )
+    assert (memory.measured, memory.is_met) == ("1.20 (60 / 50)", False)
