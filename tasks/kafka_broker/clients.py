@@ -5,6 +5,7 @@ import; the owners of the clients make them when first needed. A constructor blo
 answered or the given time is over, and then raises dramatiq's ConnectionFailed.
 """
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,6 +48,9 @@ class Clients:
         }
         if unknown := sorted(set(options) - known):
             raise TypeError(f"kafka-python has no option {', '.join(unknown)}")
+        if (logger := logging.getLogger("kafka")).level == logging.NOTSET:
+            # At INFO kafka-python tells of each connection, to whoever runs dramatiq's command.
+            logger.setLevel(logging.WARNING)
         self._bootstrap_servers = list(bootstrap_servers)
         self._options = checked(options)
 
