@@ -1,7 +1,7 @@
 """Whether a long backlog, or more partitions and processes, change a worker's rate and memory.
 
-Ours only. The short backlog is timed as a whole and the long one over its first tasks: five times as
-many, since at any moment a worker has read some that it has not begun, and that work is not counted.
+Ours only. The short backlog is timed as a whole and the long one over its first tasks: five times
+as many, since a worker reads ahead, and what it has not begun yet is work that is not counted.
 """
 
 from bench import waiting
