@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dramatiq.middleware import Middleware, default_middleware
+from dramatiq.middleware import Middleware
 
 from tasks.kafka_broker.config import (
     QueueOptions,
@@ -51,10 +51,10 @@ class KafkaBroker(SendingBroker):
         middleware: list[Middleware] | None = None,
         **client_options: Any,
     ) -> None:
-        guard = OwnershipGuard(stop_handing_out=self.stop_handing_out)
         status = WorkerStatus(write=self._write_status, assigned=self._assigned)
         super().__init__(
-            [guard, status, *_or_default(middleware)],
+            middleware,
+            own=[OwnershipGuard(stop_handing_out=self.stop_handing_out), status],
             bootstrap_servers=bootstrap_servers,
             client_options=client_options,
             publish_timeout_s=publish_timeout_s,
@@ -166,7 +166,3 @@ class KafkaBroker(SendingBroker):
         return DelayPump(
             self._clients, self._large_publisher, self._observer, group_id=self._delay_group_id
         )
-
-
-def _or_default(middleware: list[Middleware] | None) -> list[Middleware]:
-    return [kind() for kind in default_middleware] if middleware is None else middleware

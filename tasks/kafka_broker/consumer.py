@@ -16,8 +16,9 @@ from dramatiq import Consumer, MessageProxy
 from dramatiq.errors import BrokerConnectionError
 
 from tasks.kafka_broker import codec
+from tasks.kafka_broker.addressing import due_ms
 from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.dead_letters import DeadLetters
+from tasks.kafka_broker.dead_letters import DeadLetters, readable_reason
 from tasks.kafka_broker.delays import delayed
 from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
@@ -179,10 +180,13 @@ class KafkaQueueConsumer(Consumer):
         except DecodeError as error:
             self._reject(delivery, error)
             return None
-        eta_ms = message.options.pop("eta", None)
-        if isinstance(eta_ms, int | float) and eta_ms > time.time() * 1000:
-            self._delay(delivery, int(eta_ms))
+        eta = message.options.pop("eta", None)
+        until_ms = due_ms(eta)
+        if until_ms is not None and until_ms > time.time() * 1000:
+            self._delay(delivery, until_ms)
             return None
+        if until_ms is None and eta is not None:
+            log.warning("Invalid eta value for message %r: %r.", message.message_id, eta)
         return KafkaMessage(message, delivery)
 
     def _delay(self, delivery: Delivery, until_ms: int) -> None:
@@ -221,6 +225,7 @@ class KafkaQueueConsumer(Consumer):
 
     def _reject(self, delivery: Delivery, error: DecodeError) -> None:
         record = delivery.record
+        log.warning("Record %s is no task: %s", codec.record_id(record), readable_reason(error))
         try:
             self._dead_letters.write(record, error, message_id=codec.record_id(record))
         except BrokerConnectionError as broken:

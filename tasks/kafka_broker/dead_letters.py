@@ -80,7 +80,8 @@ class DeadLetters:
             failed_at=datetime.now(UTC),
         )
         self._publisher.publish(letter)
-        log.warning("Dead letter %s: %s", message_id, readable_reason(error))
+        # Whoever gives a message up warns of it, unless the exception was expected (`throws`).
+        log.info("Dead letter %s: %s", message_id, readable_reason(error))
         self._observer.on_dead_letter(record.topic, record.partition, type(error).__name__)
 
 

@@ -146,6 +146,7 @@ class DelayPump:
 
     def _give_up(self, delivery: Delivery, error: Exception) -> None:
         record = delivery.record
+        log.warning("Delayed record %s cannot go on: %s", record_id(record), error)
         try:
             self._dead_letters[record.topic].write(record, error, message_id=record_id(record))
         except BrokerConnectionError as broken:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from dramatiq import Broker, MessageProxy, Worker
 from dramatiq.middleware import Middleware, SkipMessage
+from dramatiq.worker import _WorkerMiddleware
 
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.kafka_broker.work_queue import WorkQueue
@@ -12,7 +13,7 @@ from tasks.kafka_broker.work_queue import WorkQueue
 class OwnershipGuard(Middleware):
     """Keeps a record that was prefetched, and whose partition went since, from being run here.
 
-    The broker adds it by itself, in front of all others.
+    The broker calls it by itself, before all others.
     """
 
     def __init__(self, *, stop_handing_out: Callable[[], None]) -> None:
@@ -36,3 +37,11 @@ class OwnershipGuard(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Begin no more tasks while the worker waits for those that run."""
         self._stop_handing_out()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """Forget the worker, which would begin to consume each queue that is declared later."""
+        broker.middleware[:] = [
+            one
+            for one in broker.middleware
+            if not (isinstance(one, _WorkerMiddleware) and one.worker is worker)
+        ]

@@ -34,8 +34,9 @@ class Retries(dramatiq.middleware.Retries):
     `stop_after_attempt(5) | stop_after_delay(3600)` and `wait_exponential_jitter(1, 60)` (seconds;
     the delay counts from when the message was first enqueued); an actor overrides them with
     `retry_stop` and `retry_wait`. `stop` is asked besides `max_retries` and `retry_when`; `wait`
-    replaces `min_backoff` and `max_backoff`. The exceptions in `put_back_on`, like PutBack and
-    dramatiq's Shutdown, put the record back instead, without counting as an attempt.
+    replaces `min_backoff` and `max_backoff`. The exceptions in `put_back_on`, like PutBack, put the
+    record back instead, without counting as an attempt. So does dramatiq's Shutdown where it would
+    be retried otherwise: the next worker goes on at once.
     """
 
     def __init__(  # noqa: PLR0913 - dramatiq's four, and three
@@ -57,7 +58,7 @@ class Retries(dramatiq.middleware.Retries):
         )
         self.stop = stop
         self.wait = wait
-        self._put_back_on: tuple[type[BaseException], ...] = (PutBack, Shutdown, *put_back_on)
+        self._put_back_on: tuple[type[BaseException], ...] = (PutBack, *put_back_on)
 
     @classmethod
     def like(cls, other: dramatiq.middleware.Retries) -> "Retries":
@@ -105,11 +106,16 @@ class Retries(dramatiq.middleware.Retries):
             return
         retries = message.options.get("retries")
         retries = retries if isinstance(retries, int) else 0
+        state = _state(message, retries + 1, exception)
+        is_exhausted = self._is_exhausted(options, retries, exception, state)
+        is_cut_short = isinstance(exception, Shutdown) and isinstance(message, KafkaMessage)
+        if is_cut_short and not is_exhausted:
+            message.put_back()
+            return
         message.options["retries"] = retries + 1
         message.options["traceback"] = _traceback(exception)
         message.options["requeue_timestamp"] = int(time.time() * 1000)
-        state = _state(message, retries + 1, exception)
-        if self._is_exhausted(options, retries, exception, state):
+        if is_exhausted:
             self.logger.warning("Retries exceeded for message %r.", message.message_id)
             message.fail()
             self._tell_exhausted(broker, message, options, retries)

@@ -13,7 +13,7 @@ from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError, QueueNotFound
 from dramatiq.middleware import Middleware
 
-from tasks.kafka_broker.addressing import address
+from tasks.kafka_broker.addressing import address, due_after
 from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.codec import OutgoingRecord
 from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig, QueueOptions
@@ -31,8 +31,9 @@ class SendingBroker(SignallingBroker):
 
     def __init__(  # noqa: PLR0913 - what KafkaBroker's settings come down to
         self,
-        middleware: list[Middleware],
+        middleware: list[Middleware] | None,
         *,
+        own: list[Middleware],
         bootstrap_servers: str | Sequence[str],
         client_options: Mapping[str, Any],
         publish_timeout_s: float,
@@ -40,7 +41,7 @@ class SendingBroker(SignallingBroker):
         resolve: Callable[[QueueOptions, str], QueueConfig],
         queue_options: Mapping[str, QueueOptions],
     ) -> None:
-        super().__init__(middleware)
+        super().__init__(middleware, own=own)
         self.queues: dict[str, QueueConfig] = {}
         self._resolve = resolve
         self._queue_options = dict(queue_options)
@@ -83,14 +84,15 @@ class SendingBroker(SignallingBroker):
     # Sending
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Return once Kafka has the message; `delay` is in milliseconds.
+        """Return once Kafka has the message; `delay` is in milliseconds, its end the option `eta`.
 
         Raise ConnectionClosed or ConnectionFailed if not; the whole call takes `publish_timeout_s`
         at most. After an error the message may be on Kafka all the same.
         """
         deadline = time.monotonic() + self._publish_timeout_s
+        message = due_after(message, delay)
         self.emit_before("enqueue", message, delay)
-        outgoing = self._outgoing(message, delay)
+        outgoing = self._outgoing(message)
         try:
             self._publisher_of(delay).publish(outgoing, deadline=deadline)
         except BrokerConnectionError:
@@ -111,13 +113,13 @@ class SendingBroker(SignallingBroker):
 
         Raise PartlyEnqueuedError with those that Kafka did not acknowledge in time.
         """
-        messages = list(messages)
+        messages = [due_after(message, delay) for message in messages]
         deadline = time.monotonic() + self._publish_timeout_s
 
         def outgoing() -> Iterator[OutgoingRecord]:
             for message in messages:
                 self.emit_before("enqueue", message, delay)
-                yield self._outgoing(message, delay)
+                yield self._outgoing(message)
 
         failed = self._publisher_of(delay).publish_many(outgoing(), deadline=deadline)
         for place, message in enumerate(messages):
@@ -132,10 +134,10 @@ class SendingBroker(SignallingBroker):
         """Ask Kafka for its metadata; False when it does not answer in time."""
         return self._publisher.is_reachable(timeout_s)
 
-    def _outgoing(self, message: Message[Any], delay: int | None) -> OutgoingRecord:
+    def _outgoing(self, message: Message[Any]) -> OutgoingRecord:
         queue = self._queue(message.queue_name)
         self._topics.ensure([queue], timeout_s=self._publish_timeout_s)
-        return address(message, queue, self.actors.get(message.actor_name), delay_ms=delay)
+        return address(message, queue, self.actors.get(message.actor_name))
 
     def _publisher_of(self, delay: int | None) -> Publisher:
         return self._large_publisher if delay else self._publisher

@@ -1,7 +1,8 @@
 """dramatiq's signals to middleware, with what a broker on Kafka needs to change about them.
 
 dramatiq calls every middleware for every signal, ten calls of nothing for each message; here only
-those are called that have something to say.
+those are called that have something to say. The broker's own middleware comes before the user's and
+is not in `Broker.middleware`.
 """
 
 import threading
@@ -10,24 +11,33 @@ from typing import Any
 
 from dramatiq import Broker
 from dramatiq.middleware import Middleware, MiddlewareError
-from dramatiq.results import Results
 
 from tasks.kafka_broker.message import KafkaMessage
 
 Hook = Callable[..., None]
 
+#: Not given for a message that was put back: neither did it run here nor is it done.
+_ENDS = frozenset({"ack", "skip_message"})
+
 
 class SignallingBroker(Broker):
-    """The part of a broker that calls middleware."""
+    """The part of a broker that calls middleware: `own` first, then the user's.
 
-    def __init__(self, middleware: list[Middleware]) -> None:
+    `middleware` None stands for dramatiq's defaults.
+    """
+
+    def __init__(self, middleware: list[Middleware] | None, *, own: list[Middleware]) -> None:
+        self._own = own
         self._hooks: dict[str, list[Hook]] = {}
         self._hooked: list[Middleware] = []
         self._ending = threading.local()
         super().__init__(middleware)
+        self.actor_options = self.actor_options.union(*(one.actor_options for one in own))
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Call the middleware in order; only MiddlewareError gets out."""
+        if signal in _ENDS and _is_put_back(args[0]):
+            return
         for hook in self._hooks_of("before_" + signal):
             try:
                 hook(self, *args, **kwargs)
@@ -39,14 +49,11 @@ class SignallingBroker(Broker):
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Call the middleware in reverse order; nothing gets out."""
         hooks = self._hooks_of("after_" + signal)
-        if not hooks:
+        if not hooks or (signal in _ENDS and _is_put_back(args[0])):
             return
         if signal == "process_message":
             # While a task is being ended, what its middleware enqueues belongs to its end.
             self._ending.message = args[0]
-        elif signal == "skip_message" and getattr(args[0], "is_put_back", False):
-            # It will run elsewhere: None is not its result.
-            hooks = [hook for hook in hooks if not isinstance(_owner(hook), Results)]
         try:
             for hook in hooks:
                 try:
@@ -69,7 +76,8 @@ class SignallingBroker(Broker):
             self._hooks = {}
         hooks = self._hooks.get(name)
         if hooks is None:
-            speakers = [m for m in self.middleware if _says_something(m, name)]
+            everybody = [*self._own, *self.middleware]
+            speakers = [m for m in everybody if _says_something(m, name)]
             ordered = speakers if name.startswith("before_") else speakers[::-1]
             hooks = self._hooks[name] = [getattr(middleware, name) for middleware in ordered]
         return hooks
@@ -82,6 +90,10 @@ class SignallingBroker(Broker):
 def _says_something(middleware: Middleware, name: str) -> bool:
     nothing = getattr(Middleware, name, None)
     return nothing is None or getattr(getattr(middleware, name), "__func__", None) is not nothing
+
+
+def _is_put_back(message: object) -> bool:
+    return isinstance(message, KafkaMessage) and message.is_put_back
 
 
 def _owner(hook: Hook) -> object:

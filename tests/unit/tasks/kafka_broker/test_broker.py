@@ -113,7 +113,7 @@ def test_a_lane_that_the_queue_has_not_is_refused() -> None:
     config = resolve(QueueOptions(), "q", namespace="", group_id="g", num_partitions=1)
     message = dramatiq.Message[None]("q", "a", (), {}, {"lane": "high"})
     with pytest.raises(LaneNotDeclaredError, match="queue 'q' has no lane 'high', but normal"):
-        address(message, config, None, delay_ms=None)
+        address(message, config, None)
 
 
 def test_an_actors_lane_is_its_messages_unless_they_say_otherwise() -> None:
@@ -124,9 +124,9 @@ def test_an_actors_lane_is_its_messages_unless_they_say_otherwise() -> None:
 
     options = QueueOptions(lanes=True)
     config = resolve(options, "default", namespace="", group_id="g", num_partitions=1)
-    assert address(go.message(), config, go, delay_ms=None).topic == "default.low"
+    assert address(go.message(), config, go).topic == "default.low"
     urgent = go.message_with_options(lane="high")
-    assert address(urgent, config, go, delay_ms=None).topic == "default.high"
+    assert address(urgent, config, go).topic == "default.high"
 
 
 def test_an_option_kafka_python_does_not_know_is_refused_at_once() -> None:
