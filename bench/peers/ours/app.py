@@ -20,12 +20,7 @@ def producer() -> Iterator[work.Producer]:
     """Send with `send` and `enqueue_many`."""
 
     def send_all(tasks: list[work.Task]) -> None:
-        messages = [do.message(**task) for task in tasks]
-        if hasattr(broker, "enqueue_many"):
-            broker.enqueue_many(messages)
-        else:
-            for message in messages:
-                broker.enqueue(message)
+        broker.enqueue_many([do.message(**task) for task in tasks])
 
     yield work.Producer(lambda task: do.send(**task), send_all)
     broker.close()
