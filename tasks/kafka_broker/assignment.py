@@ -54,7 +54,11 @@ class PartitionAssignment:
         self.is_dirty = False
         #: Handed out and neither finished nor given back to Kafka.
         self.in_flight = 0
-        #: Those of them whose task has begun, by offset.
+        #: Done, and Kafka has not acknowledged it.
+        self.unacknowledged = 0
+        #: How many of those the commit under way tells of.
+        self._told = 0
+        #: Those of `in_flight` whose task has begun, by offset.
         self.running: dict[int, Delivery] = {}
         #: False from the moment the partition is to go: nothing is handed out or begun.
         self.is_active = True
@@ -110,6 +114,7 @@ class PartitionAssignment:
             self._carrying[delivery.offset] = True
         self._line.finished(delivery.record)
         self.in_flight -= 1
+        self.unacknowledged += 1
         self.is_dirty = True
         return True
 
@@ -137,11 +142,18 @@ class PartitionAssignment:
         if not self.is_dirty or next_offset is None:
             return None
         self.is_dirty = False
+        self._told = self.unacknowledged
         progress = (next_offset, self.tracker.describe_done())
-        return progress if progress != self.committed else None
+        if progress == self.committed:
+            # There is nothing more to tell: what is done too far above does not fit in the text.
+            self.unacknowledged = 0
+            return None
+        return progress
 
     def note_committed(self, progress: Progress) -> None:
         """Note what Kafka acknowledged."""
+        self.unacknowledged -= self._told
+        self._told = 0
         self.committed = progress
         self._committed_at = time.monotonic()
 

@@ -156,7 +156,7 @@ class KafkaQueueConsumer(Consumer):
 
     def partitions(self) -> set[tuple[str, int]]:
         """Return the topics and partitions that this process owns now."""
-        return {(tp.topic, tp.partition) for tp in self._inbox.partitions()}
+        return {(a.partition.topic, a.partition.partition) for a in self._inbox.assignments()}
 
     @property
     def is_member(self) -> bool:

@@ -20,6 +20,8 @@ from tasks.kafka_broker.lines import Line
 from tasks.kafka_broker.observer import PartitionState
 from tasks.kafka_broker.offsets import OffsetTracker
 
+#: How many may be done without Kafka knowing: what a killed worker repeats besides what it ran.
+MAX_UNACKNOWLEDGED = 500
 #: How long `take` waits in a stopping worker.
 _STOPPING_TICK_S = 0.1
 
@@ -49,6 +51,7 @@ class Inbox:
         self._changed = threading.Condition(threading.Lock())
         self._assignments: dict[TopicPartition, PartitionAssignment] = {}
         self._lanes = Lanes(lane_topics)
+        self._is_held = False
         #: True once `stop` was called.
         self.is_stopping = False
         self.on_finished: Callable[[], None] = lambda: None
@@ -187,6 +190,10 @@ class Inbox:
             for partition, progress in committed.items():
                 if partition in self._assignments:
                     self._assignments[partition].note_committed(progress)
+            was_held, self._is_held = self._is_held, False
+            self._changed.notify_all()
+        if was_held:
+            self.on_added(self._max_in_flight)
 
     def note_not_committed(self, partitions: Collection[TopicPartition]) -> None:
         """Note that a commit failed, so that its progress is uncommitted again."""
@@ -206,10 +213,6 @@ class Inbox:
         with self._changed:
             return list(self._assignments.values())
 
-    def partitions(self) -> set[TopicPartition]:
-        """Return what is owned now."""
-        return {assignment.partition for assignment in self.assignments()}
-
     def discard_waiting(self) -> int:
         """Drop the records that were not handed out yet; return how many that were."""
         with self._changed:
@@ -219,11 +222,10 @@ class Inbox:
         if self.is_stopping:
             return None
         in_flight = sum(assignment.in_flight for assignment in self._lanes)
-        taken = self._lanes.pop(has_room=in_flight < self._max_in_flight)
-        if taken is None:
-            return None
-        record, assignment = taken
-        return Delivery(record, assignment, self, record.offset)
+        self._is_held = sum(a.unacknowledged for a in self._lanes) >= MAX_UNACKNOWLEDGED
+        has_room = in_flight < self._max_in_flight and not self._is_held
+        taken = self._lanes.pop(has_room=has_room)
+        return Delivery(*taken, self, taken[0].offset) if taken is not None else None
 
     def _wakes(self) -> list[float]:
         return [at for assignment in self._lanes if (at := assignment.wakes_at) is not None]

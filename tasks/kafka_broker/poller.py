@@ -155,5 +155,5 @@ class Poller:
             log.warning("The consumer of %s did not close in order: %s", self._topics[0], error)
         finally:
             self._commits.close()
-            self._inbox.fence(self._inbox.partitions())
+            self._inbox.fence({a.partition for a in self._inbox.assignments()})
             self.on_end()
