@@ -114,8 +114,8 @@ class KafkaBroker(SendingBroker):
         self._consumers.clear()
         self._delay_pump.close()
         self._delay_pump = self._make_delay_pump()
-        self._publisher.close()
-        self._large_publisher.close()
+        for publisher in (self._publisher, self._bulk_publisher, self._large_publisher):
+            publisher.close()
 
     # Asking
 

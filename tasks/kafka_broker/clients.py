@@ -27,7 +27,7 @@ _COMMON = {
 _CONSUMER = {
     # What one `poll` may bring for a partition, and so how far its buffer may overshoot. A larger
     # record still comes.
-    "max_partition_fetch_bytes": 256 * 1024,
+    "max_partition_fetch_bytes": 64 * 1024,
     # Kafka notices a killed worker within 8 s and its successor goes on within 10. Heartbeats come
     # from the client's own thread, so a busy worker does not miss them; 6 s is Kafka's least.
     "session_timeout_ms": 8_000,
@@ -60,13 +60,15 @@ class Clients:
         bootstrap_timeout_s: float,
         publish_timeout_s: float,
         max_request_bytes: int | None,
+        linger_ms: int,
     ) -> Any:
         """Make a producer that waits for all replicas and gives a record up when we do."""
         publish_timeout_ms = int(publish_timeout_s * 1000)
         return self._make(
             KafkaProducer,
             bootstrap_timeout_s,
-            defaults={"linger_ms": 0},
+            # Batches are allocated as they grow: large ones cost nothing, and save requests.
+            defaults={"linger_ms": linger_ms, "batch_size": 64 * 1024},
             fixed={
                 **({"max_request_size": max_request_bytes} if max_request_bytes else {}),
                 "acks": "all",

@@ -7,8 +7,7 @@ missing: a record without any is a task for the queue's default actor. Pure func
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from dramatiq import JSONEncoder, Message, MessageProxy, get_encoder
 from dramatiq.errors import DecodeError as EncoderError
@@ -34,15 +33,14 @@ _ENVELOPE = {CARRIED, MESSAGE_ID, ACTOR, QUEUE, TIMESTAMP, OPTIONS, ARGS, ENCODE
 Headers = list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True)
-class OutgoingRecord:
+class OutgoingRecord(NamedTuple):
     """What the producer sends."""
 
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Headers = field(default_factory=list)
-    #: None: as Kafka's murmur2 of the key has it.
+    headers: Headers
+    #: None: by Kafka's murmur2 of the key, and anywhere without a key.
     partition: int | None = None
 
 
@@ -61,11 +59,11 @@ class IncomingRecord(Protocol):
 def encode(message: Message[Any] | MessageProxy, topic: str) -> OutgoingRecord:
     """Turn `message` into a record; TypeError or ValueError when it is not plain JSON.
 
-    Records with the same `key` option keep their order; without one the message id spreads them.
+    Records with the same `key` option share a partition; without one they are spread.
     """
     value, headers = _envelope(message)
-    key = str(message.options.get("key", message.message_id)).encode()
-    return OutgoingRecord(topic, key, value, headers)
+    key = message.options.get("key")
+    return OutgoingRecord(topic, None if key is None else str(key).encode(), value, headers)
 
 
 def encode_again(message: MessageProxy, record: IncomingRecord) -> OutgoingRecord:

@@ -35,7 +35,7 @@ _RECONNECT_S = 3.0
 _CLOSE_TIMEOUT_S = 10.0
 
 #: Little is fetched ahead: what is not due yet only takes up room.
-_CLIENT_OPTIONS = {"max_partition_fetch_bytes": 64 * 1024}
+_CLIENT_OPTIONS = {"max_partition_fetch_bytes": 32 * 1024}
 _BUFFER_RECORDS = 100
 
 

@@ -7,8 +7,6 @@ when it is due, not before. Value and key stay as they are; three headers say wh
 are gone on arrival. Pure functions.
 """
 
-from dataclasses import replace
-
 from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
 from tasks.kafka_broker.config import LANES, QueueConfig
 from tasks.kafka_broker.errors import DecodeError
@@ -40,7 +38,7 @@ def delayed(
         (UNTIL, str(until_ms).encode()),
         (RELEASE, str(release_ms).encode()),
     ]
-    return replace(record, topic=delay_topic, partition=tier, headers=record.headers + headers)
+    return record._replace(topic=delay_topic, partition=tier, headers=record.headers + headers)
 
 
 def onward(record: IncomingRecord, *, queue: QueueConfig, now_ms: int) -> OutgoingRecord:

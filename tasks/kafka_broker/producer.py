@@ -42,7 +42,7 @@ class Publisher:
     """Sends records, each call bounded by `timeout_s` in total.
 
     A record above `max_request_bytes` (by default 1 MiB, as Kafka's own limit) is refused before it
-    is sent.
+    is sent. A lone record waits `linger_ms` for others to share its request.
     """
 
     def __init__(
@@ -52,11 +52,13 @@ class Publisher:
         timeout_s: float,
         observer: BrokerObserver,
         max_request_bytes: int | None = None,
+        linger_ms: int = 0,
     ) -> None:
         self._clients = clients
         self._timeout_s = timeout_s
         self._observer = observer
         self._max_request_bytes = max_request_bytes
+        self._linger_ms = linger_ms
         self._producer: Any = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -152,6 +154,7 @@ class Publisher:
                     bootstrap_timeout_s=deadline - time.monotonic(),
                     publish_timeout_s=self._timeout_s,
                     max_request_bytes=self._max_request_bytes,
+                    linger_ms=self._linger_ms,
                 )
         finally:
             self._lock.release()
@@ -202,7 +205,8 @@ class _Batch:
     def _wait_for_first(self) -> None:
         place, record, future = self._under_way.popleft()
         try:
-            future.get(timeout=max(0.0, self._deadline - time.monotonic()))
+            if not future.succeeded():
+                future.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except KafkaError as error:
             self._failed[place] = self._publisher.note_failed(record, error, self._producer)
         else:

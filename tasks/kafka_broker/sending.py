@@ -25,6 +25,9 @@ from tasks.kafka_broker.retries import Retries
 from tasks.kafka_broker.signals import SignallingBroker
 from tasks.kafka_broker.topics import Topics
 
+#: Of many messages none waits alone, and full batches are what makes them quick.
+_BULK_LINGER_MS = 5
+
 
 class SendingBroker(SignallingBroker):
     """A broker that sends; `resolve` turns a queue's options and name into its configuration."""
@@ -52,6 +55,9 @@ class SendingBroker(SignallingBroker):
         self._clients = Clients(bootstrap_servers, client_options)
         self._topics = Topics(self._clients)
         self._publisher = Publisher(self._clients, timeout_s=publish_timeout_s, observer=observer)
+        self._bulk_publisher = Publisher(
+            self._clients, timeout_s=publish_timeout_s, observer=observer, linger_ms=_BULK_LINGER_MS
+        )
         #: For what is larger than its topic takes: dead letters and delayed messages, by headers.
         self._large_publisher = Publisher(
             self._clients,
@@ -94,7 +100,8 @@ class SendingBroker(SignallingBroker):
         self.emit_before("enqueue", message, delay)
         outgoing = self._outgoing(message)
         try:
-            self._publisher_of(delay).publish(outgoing, deadline=deadline)
+            publisher = self._large_publisher if delay else self._publisher
+            publisher.publish(outgoing, deadline=deadline)
         except BrokerConnectionError:
             ending = self.message_being_ended
             if ending is None:
@@ -121,7 +128,8 @@ class SendingBroker(SignallingBroker):
                 self.emit_before("enqueue", message, delay)
                 yield self._outgoing(message)
 
-        failed = self._publisher_of(delay).publish_many(outgoing(), deadline=deadline)
+        publisher = self._large_publisher if delay else self._bulk_publisher
+        failed = publisher.publish_many(outgoing(), deadline=deadline)
         for place, message in enumerate(messages):
             if place not in failed:
                 self.emit_after("enqueue", message, delay)
@@ -138,9 +146,6 @@ class SendingBroker(SignallingBroker):
         queue = self._queue(message.queue_name)
         self._topics.ensure([queue], timeout_s=self._publish_timeout_s)
         return address(message, queue, self.actors.get(message.actor_name))
-
-    def _publisher_of(self, delay: int | None) -> Publisher:
-        return self._large_publisher if delay else self._publisher
 
     def _queue(self, queue_name: str) -> QueueConfig:
         try:

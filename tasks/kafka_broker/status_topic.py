@@ -103,7 +103,7 @@ class StatusWriter:
             _create(self._clients, self._topic, timeout_s=MAX_AGE_S)
             self._exists = True
         value = None if state is None else json.dumps(state, separators=(",", ":")).encode()
-        self._publish(OutgoingRecord(topic=self._topic, key=worker_id.encode(), value=value))
+        self._publish(OutgoingRecord(self._topic, worker_id.encode(), value, []))
 
 
 def read_reports(clients: Clients, topic: str, *, timeout_s: float = 10.0) -> list[Report]:

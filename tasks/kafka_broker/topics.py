@@ -7,7 +7,7 @@ processes may do this at once. Each process checks a queue once.
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from kafka.errors import (
@@ -37,8 +37,10 @@ class Topics:
         self._checked: set[str] = set()
         self._lock = threading.Lock()
 
-    def ensure(self, queues: Iterable[QueueConfig], *, timeout_s: float) -> None:
+    def ensure(self, queues: Collection[QueueConfig], *, timeout_s: float) -> None:
         """Create what is missing; returns at once for queues this process has seen to."""
+        if all(queue.topic in self._checked for queue in queues):
+            return
         unchecked = [queue for queue in queues if queue.topic not in self._checked]
         if not unchecked:
             return

@@ -61,7 +61,7 @@ def _message(**options: Any) -> Message[Any]:
 def test_a_plain_task_carries_nothing_it_does_not_need() -> None:
     record = encode(_message(), "tasks")
     assert record.topic == "tasks"
-    assert record.key == b"id-1"
+    assert record.key is None
     assert record.value == b'{"job_id":"1"}'
     assert record.headers == [
         ("dramatiq-message-id", b"id-1"),

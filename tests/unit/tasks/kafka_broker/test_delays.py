@@ -37,7 +37,7 @@ def _arrived(record: OutgoingRecord) -> Any:
 
 def _delay(wait_ms: int, **record: Any) -> OutgoingRecord:
     return delays.delayed(
-        OutgoingRecord(**{"topic": "q", "key": b"k", "value": b"{}", **record}),
+        OutgoingRecord(**{"topic": "q", "key": b"k", "value": b"{}", "headers": [], **record}),
         delay_topic="q.delay",
         until_ms=NOW_MS + wait_ms,
         now_ms=NOW_MS,

@@ -50,7 +50,7 @@ def test_an_option_that_is_none_is_not_given() -> None:
 
 def test_a_hidden_secret_is_dropped_from_the_wires_log(caplog: pytest.LogCaptureFixture) -> None:
     secret = hidden("pä55word")
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     log = logging.getLogger("kafka.net.connection")
     log.debug("auth_bytes=%r", secret.encode())
     log.debug("kept")
