@@ -23,17 +23,14 @@ class OffsetTracker:
         # An OrderedDict, not a dict: finishing from the front leaves a plain dict with dead
         # entries that `next(iter())` would walk over again and again.
         self._unfinished: OrderedDict[int, None] = OrderedDict()
-        self._position = next_offset
+        self._position = self._start = next_offset
+        self._done_at_start = frozenset(done)
         self._done_before = set(done)
         #: Behind the highest offset that is done.
         self._done_end = max(done, default=-1) + 1
 
     def __len__(self) -> int:
         return len(self._unfinished)
-
-    def __contains__(self, offset: int) -> bool:
-        """True while `offset` is unfinished."""
-        return offset in self._unfinished
 
     @property
     def position(self) -> int | None:
@@ -63,12 +60,20 @@ class OffsetTracker:
         """
         if self._position is not None and offset < self._position:
             raise ValueError(f"offset {offset} comes after position {self._position}")
+        if self._start is None:
+            self._start = offset
         self._position = offset + 1
         if offset in self._done_before:
             self._done_before.remove(offset)
             return False
         self._unfinished[offset] = None
         return True
+
+    def was_given(self, offset: int) -> bool:
+        """Tell whether `offset` became our responsibility, finished since or not."""
+        if self._start is None or self._position is None:
+            return False
+        return self._start <= offset < self._position and offset not in self._done_at_start
 
     def advance(self, position: int) -> bool:
         """Note that everything below `position` was either given to us or holds no record.
