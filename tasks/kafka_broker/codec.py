@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from dramatiq import JSONEncoder, Message, MessageProxy, get_encoder
 from dramatiq.errors import DecodeError as EncoderError
 
-from tasks.kafka_broker.errors import DecodeError
+from tasks.kafka_broker.errors import DecodeError, describe
 
 MESSAGE_ID = "dramatiq-message-id"
 ACTOR = "dramatiq-actor"
@@ -162,7 +162,8 @@ def _decode_whole(record: IncomingRecord, encoder: str) -> Message[Any]:
     try:
         return Message.decode(record.value or b"")
     except EncoderError as error:
-        raise DecodeError(f"{encoder} cannot read the value: {error}") from None
+        reason = describe(error.__cause__ or error)
+        raise DecodeError(f"{encoder} cannot read the value: {reason}") from None
 
 
 def _options(headers: Mapping[str, bytes]) -> dict[str, Any]:
