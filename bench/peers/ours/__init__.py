@@ -1,1 +1,1 @@
-"""This repository's KafkaBroker with its defaults, in this repository's environment."""
+"""This repository's KafkaBroker with its defaults."""
