@@ -70,8 +70,10 @@ class PartitionAssignment:
         self._line = line
         self._put_back: deque[tuple[float, IncomingRecord]] = deque()
         self._is_full = False
-        #: Offsets whose copy was sent and has not come back.
-        self._carrying: set[int] = set()
+        #: Offsets whose copy was sent and has not come back, and whether Kafka has it.
+        self._carrying: dict[int, bool] = {}
+        #: Those of them that count as done although their task has not ended.
+        self._let_gone: set[int] = set()
 
     @property
     def waiting(self) -> int:
@@ -109,7 +111,9 @@ class PartitionAssignment:
 
     def finish(self, delivery: Delivery) -> bool:
         """Mark a record done; False when it was already."""
-        if not self.tracker.finish(delivery.offset):
+        if delivery.offset in self._let_gone:
+            self._let_gone.remove(delivery.offset)
+        elif not self.tracker.finish(delivery.offset):
             return False
         self._line.finished(delivery.record)
         self.in_flight -= 1
@@ -182,30 +186,52 @@ class PartitionAssignment:
             for offset, delivery in self.running.items()
             if offset < held_back and offset not in self._carrying
         ]
-        self._carrying.update(delivery.offset for delivery in found)
+        self._carrying.update((delivery.offset, False) for delivery in found)
         return found
 
-    def not_carried(self, offset: int) -> None:
-        """Note that a copy could not be sent."""
-        self._carrying.discard(offset)
+    def carried(self, offset: int, *, is_safe: bool) -> None:
+        """Note whether Kafka has the copy of a record."""
+        if is_safe and offset in self._carrying:
+            self._carrying[offset] = True
+        elif not is_safe:
+            self._carrying.pop(offset, None)
+
+    def _let_go(self) -> None:
+        """Let tasks that run count as done whose copies are safe, and too far ahead to be read.
+
+        A crash leaves those to do; so does the end of this assignment, though the task may have
+        ended: rather a task twice than a partition that stands still.
+        """
+        for offset in [offset for offset, is_safe in self._carrying.items() if is_safe]:
+            if offset in self.running and self.tracker.finish(offset):
+                self._let_gone.add(offset)
+                self.is_dirty = True
 
     def _is_carried_here(self, record: IncomingRecord) -> bool:
         """Let the copy of a record stand for it; False when the record is not ours to replace."""
         origin = carried_from(record)
         if origin is None:
             return False
-        self._carrying.discard(origin)
+        self._carrying.pop(origin, None)
         running = self.running.pop(origin, None)
         if running is not None:
             running.record, running.offset = record, record.offset
             self.running[record.offset] = running
-            return self.tracker.finish(origin)
-        # What was given to us waits here or has ended. Of what the last owner did we know no more:
-        # its copy is what is left to do.
-        return self.tracker.was_given(origin) and self.tracker.finish(record.offset)
+            self._let_gone.discard(origin)
+            self.tracker.finish(origin)
+            return True
+        # What was given to us waits here or has ended, unless we let it go and it was put back. Of
+        # what the last owner did we know no more: its copy is what is left to do.
+        is_here = self.tracker.was_given(origin) and origin not in self._let_gone
+        return is_here and self.tracker.finish(record.offset)
 
     def is_full(self) -> bool:
-        """True while reading should pause; half the bound lies between the two, against flutter."""
-        level = max(len(self._line) / self._buffer_records, self.tracker.span / MAX_SPAN)
+        """True while reading should pause; half the buffer lies between the two, against flutter.
+
+        Not half of the span as well: it is from there on that copies must be read.
+        """
+        if self.tracker.span >= MAX_SPAN:
+            self._let_go()
+        level = len(self._line) / self._buffer_records
         self._is_full = level >= (0.5 if self._is_full else 1.0)
-        return self._is_full
+        return self._is_full or self.tracker.span >= MAX_SPAN

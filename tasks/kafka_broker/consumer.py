@@ -220,8 +220,7 @@ class KafkaQueueConsumer(Consumer):
             self._publisher.publish_later(copy, functools.partial(self._carried, delivery))
 
     def _carried(self, delivery: Delivery, error: Exception | None) -> None:
-        if error is not None:
-            self._inbox.not_carried(delivery)
+        self._inbox.carried(delivery, is_safe=error is None)
 
     def _reject(self, delivery: Delivery, error: DecodeError) -> None:
         record = delivery.record

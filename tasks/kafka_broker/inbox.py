@@ -135,10 +135,10 @@ class Inbox:
         with self._changed:
             return [d for assignment in self._lanes for d in assignment.to_carry()]
 
-    def not_carried(self, delivery: Delivery) -> None:
-        """Note that a task could not be carried forward."""
+    def carried(self, delivery: Delivery, *, is_safe: bool) -> None:
+        """Note whether the copy of a task's record is on Kafka."""
         with self._changed:
-            delivery.assignment.not_carried(delivery.offset)
+            delivery.assignment.carried(delivery.offset, is_safe=is_safe)
 
     def state(
         self, partition: TopicPartition, *, end: int | None, is_paused: bool

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import MAX_SPAN
+from tasks.kafka_broker.assignment import BUFFER_RECORDS, MAX_SPAN
 from tasks.kafka_broker.codec import carry
 from tasks.kafka_broker.delivery import Delivery
 from tasks.kafka_broker.inbox import Inbox
@@ -89,3 +89,66 @@ def test_an_owner_does_the_copy_of_what_the_last_one_noted_as_done(inbox: Inbox)
     inbox.add(P0, [make_record(offset=offset) for offset in range(3)])
     inbox.add(P0, [copy])
     assert [_begin_next(inbox).offset for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_partition_is_read_on_until_the_copy_comes(inbox: Inbox) -> None:
+    """Paused for its buffer, it went on no more, as its span was above half of the bound."""
+    inbox.add(P0, [make_record(offset=0)])
+    slow = _begin_next(inbox)
+    offsets = range(MAX_SPAN // 2, MAX_SPAN // 2 + BUFFER_RECORDS)
+    inbox.add(P0, [make_record(offset=offset) for offset in offsets])
+    assert inbox.full_partitions() == {P0}
+    for _ in offsets:
+        inbox.finish(_begin_next(inbox))
+    assert inbox.to_carry() == [slow]
+    assert inbox.full_partitions() == set()
+
+
+@pytest.fixture
+def let_gone(inbox: Inbox) -> Delivery:
+    """A task that runs and counts as done: its copy lies behind a long backlog."""
+    inbox.add(P0, [make_record(offset=0)])
+    slow = _begin_next(inbox)
+    inbox.advance(P0, MAX_SPAN)
+    assert inbox.to_carry() == [slow]
+    assert inbox.full_partitions() == {P0}
+    inbox.carried(slow, is_safe=True)
+    assert inbox.full_partitions() == set()
+    return slow
+
+
+def test_a_task_whose_copy_is_out_of_reach_holds_its_partition_back_no_longer(
+    inbox: Inbox, let_gone: Delivery
+) -> None:
+    assert _committable(inbox) == MAX_SPAN
+    assert inbox.running([P0]) == 1
+    copy = _copy_of(let_gone, offset=3 * MAX_SPAN)
+    assert inbox.finish(let_gone)
+    assert not inbox.finish(let_gone)
+    assert inbox.assignments()[0].in_flight == 0
+    inbox.add(P0, [copy])
+    assert inbox.take(0) is None
+    assert _committable(inbox) == 3 * MAX_SPAN + 1
+
+
+def test_a_copy_that_comes_into_reach_stands_for_its_running_task(
+    inbox: Inbox, let_gone: Delivery
+) -> None:
+    inbox.add(P0, [_copy_of(let_gone, offset=3 * MAX_SPAN)])
+    assert inbox.take(0) is None
+    assert _committable(inbox) == 3 * MAX_SPAN
+    assert inbox.finish(let_gone)
+    assert _committable(inbox) == 3 * MAX_SPAN + 1
+
+
+def test_a_task_that_was_let_go_and_put_back_is_lost_in_no_case(
+    inbox: Inbox, let_gone: Delivery
+) -> None:
+    copy = _copy_of(let_gone, offset=3 * MAX_SPAN)
+    inbox.put_back(let_gone)
+    inbox.add(P0, [copy])
+    assert _committable(inbox) == 3 * MAX_SPAN
+    for _ in range(2):
+        assert inbox.finish(_begin_next(inbox))
+    assert inbox.assignments()[0].in_flight == 0
+    assert _committable(inbox) == 3 * MAX_SPAN + 1

@@ -412,7 +412,7 @@ def test_a_task_whose_copy_could_not_be_sent_is_tried_again() -> None:
     inbox = _inbox()
     slow = _far_ahead(inbox)
     inbox.to_carry()
-    inbox.not_carried(slow)
+    inbox.carried(slow, is_safe=False)
     assert inbox.to_carry() == [slow]
 
 
