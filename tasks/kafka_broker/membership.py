@@ -1,15 +1,16 @@
 """A consumer's place in its group: what kafka-python 3.0.12 leaves out of the cooperative protocol.
 
 A member that joins again keeps its partitions and goes on with them, for as long as the slowest
-member takes, or until a killed one is given up. There the client neither fetches nor commits. All
-of it is on the consumer's I/O thread but for `hold_rejoin`; only the one instance is changed.
+member takes, or until a killed one is given up. There the client neither fetches nor commits.
+`commit` is for the consumer's I/O thread, the rest for the poller's; only the one instance is
+changed.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kafka.errors import CommitFailedError, NoError, for_code
+from kafka.errors import CommitFailedError, CoordinatorNotAvailableError, NoError, for_code
 from kafka.protocol.consumer import OffsetCommitRequest
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -85,13 +86,28 @@ class Membership:
             group_instance_id=coordinator.group_instance_id,
             topics=_by_topic(offsets),
         )
-        # Its coordinators are named after their nodes, "coordinator-1" after 1.
-        node_id = int(str(coordinator.coordinator_id or "-1").rpartition("-")[2])
-        response = await coordinator._manager.send(request, node_id=node_id)  # noqa: SLF001
+        response = await coordinator._manager.send(  # noqa: SLF001
+            request, node_id=self._second_connection()
+        )
         for _, partitions in response.topics:
             for _, code in partitions:
                 if (error := for_code(code)) is not NoError:
                     raise CommitFailedError(error())
+
+    def leave_quickly(self) -> None:
+        """Let the coming close take another connection as well, for the same reason.
+
+        Else the group would wait for a member that is gone, until its session ends.
+        """
+        if self.is_joining and self._coordinator.coordinator_id is not None:
+            self._coordinator.coordinator_id = self._second_connection()
+
+    def _second_connection(self) -> int:
+        """Return the node that the coordinator is on, which kafka-python names "coordinator-1"."""
+        coordinator_id = self._coordinator.coordinator_id
+        if coordinator_id is None:
+            raise CoordinatorNotAvailableError
+        return int(str(coordinator_id).rpartition("-")[2])
 
     def _own_nothing_when_expelled(self) -> None:
         """Lose all partitions when the group has given us up, also when it did while we joined.

@@ -36,6 +36,7 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
         observer: BrokerObserver,
     ) -> None:
         self._consumer = consumer
+        self._membership = membership
         membership.hold_rejoin(while_true=lambda: self.is_seeing_off)
         membership.on_expelled = self._give_up_leaving
         self._inbox = inbox
@@ -85,6 +86,7 @@ class Rebalancer(AsyncConsumerRebalanceListener):  # type: ignore[misc] # untype
     def close(self) -> None:
         """Get ready for the last revocation: no `poll` comes after it, so waiting blocks nobody."""
         self._is_closing = True
+        self._membership.leave_quickly()
         self._commits.commit_last_and_wait(self._leaving)
 
     def _give_up_leaving(self) -> None:
