@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
-from dramatiq.errors import BrokerConnectionError
 
 from tasks.kafka_broker import BrokerObserver, RecordTooLargeError
 from tests.integration.kafka_broker.support import Log, MakeBroker
