@@ -57,7 +57,7 @@ def test_a_pipeline_ends_where_it_fails(add: dramatiq.Actor[..., Any], done: Don
     def never(*_before: int) -> None:
         ran.append(1)
 
-    pipe = pipeline([add.message(1), fail.message(), never.message()]).run()
+    pipe = pipeline([add.message(1), fail.message_with_options(), never.message()]).run()
     with pytest.raises(ResultFailure, match="broken pipe"):
         list(pipe.get_results(block=True, timeout=WAIT_MS))
     done()
