@@ -52,6 +52,7 @@ class Commits:
         self._is_awake = False
         self._is_closed = False
         self._is_under_way = False
+        self._has_failed = False
         inbox.on_finished = self.wake
 
     def wake(self) -> None:
@@ -109,11 +110,16 @@ class Commits:
                 {tp: OffsetAndMetadata(*done, -1) for tp, done in found.items()}
             )
         except KafkaError as error:
-            log.warning("A commit failed: %s", error)
+            # Once, not ten times a second for as long as Kafka is away.
+            log.log(
+                logging.DEBUG if self._has_failed else logging.WARNING, "A commit failed: %s", error
+            )
+            self._has_failed = True
             self._inbox.note_not_committed(found)
             return _RETRY_PAUSE_S
         finally:
             self._is_under_way = False
+        self._has_failed = False
         self._note(found)
         return _PAUSE_S + _PAUSE_S_PER_CHAR * sum(len(text) for _, text in found.values())
 
