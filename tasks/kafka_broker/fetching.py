@@ -135,5 +135,6 @@ def _headers(data: bytes, pos: int) -> tuple[_Headers, int]:
     for _ in range(count):
         name, pos = _bytes(data, pos)
         value, pos = _bytes(data, pos)
-        headers.append(((name or b"").decode(), value))
+        # Kafka checks no names, and one that raised here would stop its partition for good.
+        headers.append(((name or b"").decode(errors="replace"), value))
     return headers, pos

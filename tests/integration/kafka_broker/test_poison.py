@@ -130,6 +130,29 @@ def test_a_failed_task_is_buried_with_its_error(
     assert headers["kafka_dlt-original-offset"] == bytes(8)
 
 
+class _NoUtf8(str):
+    """A header's name as some programs write it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002
+        return b"\xff\xfe"
+
+
+def test_a_header_whose_name_is_no_utf_8_stops_nothing(
+    make_broker: MakeBroker, start_worker: StartWorker, log: Log
+) -> None:
+    """kafka-python raises, at each attempt to read on."""
+    broker = make_broker(queues={"default": QueueOptions(default_actor="go")})
+    seen = _declare_go(broker)
+    topic = broker.queues["default"].topic
+    log.write(topic, b'{"number": 1}', headers=[(_NoUtf8("name"), b"value")])
+    log.write(topic, b'{"number": 2}')
+    start_worker(broker)
+    broker.join("default", timeout=30_000)
+    assert seen == {1, 2}
+
+
 @pytest.fixture
 def without_dead_letter_topic(make_broker: MakeBroker, log: Log) -> KafkaBroker:
     """A broker whose dead letters cannot be written until `_restore` was called."""
