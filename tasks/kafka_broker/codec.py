@@ -170,6 +170,9 @@ def _options(headers: Mapping[str, bytes]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if OPTIONS in headers:
         options = _json(headers[OPTIONS], dict, f"header {OPTIONS}")
+    if options.get("throws"):
+        # dramatiq asks whether an exception is an instance of it; its thread dies of the answer.
+        raise DecodeError("the option 'throws' names no exception: JSON has none")
     if TRACEPARENT in headers:
         options[TRACEPARENT] = _text(headers, TRACEPARENT, "")
     return options

@@ -101,6 +101,7 @@ class KafkaQueueConsumer(Consumer):
             self._is_feeding = True
             self._inbox.on_added = self._fed_thread.work_queue.wake
             self._fed_thread.work_queue.add_source(self)
+        self._fed_thread.work_queue.replace_dead_threads()
         if self._woken.wait(self._timeout_s):
             # The caller comes back at once to see whether it may go: do not spin.
             time.sleep(_STOPPING_TICK_S)
@@ -112,8 +113,8 @@ class KafkaQueueConsumer(Consumer):
 
     # dramatiq gives back what `__next__` returned, and nothing else.
     def ack(self, message: KafkaMessage) -> None:  # type: ignore[override]
-        """Mark the record done, unless its task put it back."""
-        if message.is_put_back:
+        """Mark the record done, unless its task put it back or nobody knows how it ended."""
+        if message.is_put_back or message.is_under_way:
             self._put_back(message.delivery)
         else:
             self._send_rest(message)

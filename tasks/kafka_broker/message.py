@@ -21,6 +21,7 @@ class KafkaMessage(MessageProxy):
         self.__dict__.update(message.__dict__)
         self.delivery = delivery
         self._is_put_back = False
+        self._is_under_way = False
         #: What its task's end should have sent and could not: `ack` and `nack` try again.
         self.unsent: list[OutgoingRecord] = []
 
@@ -40,6 +41,11 @@ class KafkaMessage(MessageProxy):
         return self._is_put_back
 
     @property
+    def is_under_way(self) -> bool:
+        """True from when its task may begin until all middleware heard how it ended."""
+        return self._is_under_way
+
+    @property
     def is_owned(self) -> bool:
         """True while this process owns the record's partition and its end still counts."""
         return not self.delivery.assignment.is_fenced
@@ -50,4 +56,9 @@ class KafkaMessage(MessageProxy):
 
     def begin(self) -> bool:
         """Claim the right to run; False when the record is another owner's by now."""
-        return self.delivery.inbox.begin(self.delivery)
+        self._is_under_way = self.delivery.inbox.begin(self.delivery)
+        return self._is_under_way
+
+    def end(self) -> None:
+        """Note that all is said about how the task ended."""
+        self._is_under_way = False

@@ -24,9 +24,9 @@ class OwnershipGuard(Middleware):
         """The options that actors may have because of the broker."""
         return {"lane"}
 
-    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Let the worker's threads take their messages themselves."""
-        worker.work_queue = WorkQueue(broker, prefetch=worker.queue_prefetch)
+        worker.work_queue = WorkQueue(worker)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Skip the message unless this process still owns it."""

@@ -9,8 +9,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from dramatiq import Broker
-from dramatiq.middleware import Middleware, MiddlewareError
+from dramatiq import Broker, MessageProxy
+from dramatiq.middleware import (
+    Interrupt,
+    Middleware,
+    MiddlewareError,
+    ShutdownNotifications,
+    TimeLimit,
+)
 
 from tasks.kafka_broker.message import KafkaMessage
 
@@ -18,6 +24,7 @@ Hook = Callable[..., None]
 
 #: Not given for a message that was put back: neither did it run here nor is it done.
 _ENDS = frozenset({"ack", "skip_message"})
+_TASK_ENDS = frozenset({"process_message", "skip_message"})
 
 
 class SignallingBroker(Broker):
@@ -48,21 +55,44 @@ class SignallingBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Call the middleware in reverse order; nothing gets out."""
-        hooks = self._hooks_of("after_" + signal)
-        if not hooks or (signal in _ENDS and _is_put_back(args[0])):
+        if signal in _ENDS and _is_put_back(args[0]):
             return
-        if signal == "process_message":
-            # While a task is being ended, what its middleware enqueues belongs to its end.
-            self._ending.message = args[0]
+        hooks = self._hooks_of("after_" + signal)
+        if signal in _TASK_ENDS:
+            self._end(signal, args[0], hooks, args, kwargs)
+        else:
+            for hook in hooks:
+                self._call("after_" + signal, hook, args, kwargs)
+
+    def _end(
+        self,
+        signal: str,
+        message: MessageProxy,
+        hooks: list[Hook],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        # While a task is being ended, what its middleware enqueues belongs to its end.
+        self._ending.message = message
         try:
             for hook in hooks:
                 try:
-                    hook(self, *args, **kwargs)
-                except Exception:  # noqa: BLE001 - the same
-                    self._log_failure("after_" + signal, hook)
+                    self._call("after_" + signal, hook, args, kwargs)
+                except Interrupt as late:
+                    self.logger.warning("%r came when %s was over.", late, message)
+                    if isinstance(message, KafkaMessage) and not _is_disarming(_owner(hook)):
+                        # It may have been about to send the retry, or the next of a pipeline.
+                        message.put_back()
         finally:
-            if signal == "process_message":
-                self._ending.message = None
+            self._ending.message = None
+        if isinstance(message, KafkaMessage):
+            message.end()
+
+    def _call(self, name: str, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            hook(self, *args, **kwargs)
+        except Exception:  # noqa: BLE001 - the same
+            self._log_failure(name, hook)
 
     @property
     def message_being_ended(self) -> KafkaMessage | None:
@@ -78,8 +108,11 @@ class SignallingBroker(Broker):
         if hooks is None:
             everybody = [*self._own, *self.middleware]
             speakers = [m for m in everybody if _says_something(m, name)]
-            ordered = speakers if name.startswith("before_") else speakers[::-1]
-            hooks = self._hooks[name] = [getattr(middleware, name) for middleware in ordered]
+            if name.startswith("after_"):
+                speakers.reverse()
+                # First those that stop an exception from being thrown into the others.
+                speakers.sort(key=lambda one: not _is_disarming(one))
+            hooks = self._hooks[name] = [getattr(middleware, name) for middleware in speakers]
         return hooks
 
     def _log_failure(self, name: str, hook: Hook) -> None:
@@ -90,6 +123,10 @@ class SignallingBroker(Broker):
 def _says_something(middleware: Middleware, name: str) -> bool:
     nothing = getattr(Middleware, name, None)
     return nothing is None or getattr(getattr(middleware, name), "__func__", None) is not nothing
+
+
+def _is_disarming(owner: object) -> bool:
+    return isinstance(owner, TimeLimit | ShutdownNotifications)
 
 
 def _is_put_back(message: object) -> bool:

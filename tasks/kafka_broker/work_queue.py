@@ -8,14 +8,17 @@ consumer thread stays for what else it does: it opens, closes and reopens the co
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from queue import Empty, PriorityQueue
 from typing import Any, Protocol
 
-from dramatiq import Broker
+from dramatiq import Worker
 
 from tasks.kafka_broker.message import KafkaMessage
+
+log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -41,10 +44,11 @@ class Item:
 class WorkQueue(PriorityQueue[Any]):
     """A dramatiq worker's queue that is filled by being asked."""
 
-    def __init__(self, broker: Broker, *, prefetch: int) -> None:
+    def __init__(self, worker: Worker) -> None:
         super().__init__()
-        self._broker = broker
-        self._prefetch = prefetch
+        self._worker = worker
+        self._broker = worker.broker
+        self._prefetch = worker.queue_prefetch
         self._sources: list[Source] = []
         self._turn = 0
         self._woken = threading.Condition(threading.Lock())
@@ -70,6 +74,19 @@ class WorkQueue(PriorityQueue[Any]):
         with self._woken:
             self._wakes += 1
             self._woken.notify(count)
+
+    def replace_dead_threads(self) -> None:
+        """Start a thread for each that died, or a worker without any would look healthy.
+
+        dramatiq's threads die of a TimeLimitExceeded or Shutdown that comes between a task's
+        exception and the middleware that hears of it.
+        """
+        with self.mutex:
+            for thread in list(self._worker.workers):
+                if thread.running and not thread.is_alive():
+                    log.error("The worker thread %s died and is replaced.", thread.name)
+                    self._worker.workers.remove(thread)
+                    self._worker._add_worker()  # noqa: SLF001 - the worker has no public way
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
         """Return the next message; Empty when none came within `timeout` seconds."""

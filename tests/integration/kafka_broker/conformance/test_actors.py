@@ -13,7 +13,7 @@ from dramatiq.errors import ActorNotFound, QueueNotFound
 from dramatiq.middleware import CurrentMessage
 
 from tasks.kafka_broker import KafkaBroker
-from tests.integration.kafka_broker.support import MakeBroker
+from tests.integration.kafka_broker.support import Log, MakeBroker
 
 Done = Callable[[], None]
 Buried = Callable[[dramatiq.Message[Any]], bool]
@@ -198,6 +198,24 @@ def test_a_received_message_can_be_copied_pickled_and_sent_again(
         (2, again, sent.message_id),
         (3, again, sent.message_id),
     ]
+
+
+@pytest.mark.parametrize("eta", ["null", '"soon"', "1e999", "1e300", "{}", "12345"])
+def test_an_eta_that_is_no_time_or_over_delays_nothing(
+    broker: KafkaBroker, done: Done, log: Log, eta: str
+) -> None:
+    """Other programs write what they like into the options."""
+    ran: list[int] = []
+
+    @dramatiq.actor
+    def go() -> None:
+        ran.append(1)
+
+    broker.ensure_topics()
+    headers = [("dramatiq-actor", b"go"), ("dramatiq-options", b'{"eta":%s}' % eta.encode())]
+    log.write(broker.queues["default"].topic, b"{}", headers=headers)
+    done()
+    assert ran == [1]
 
 
 def test_thousands_of_messages_all_run_once(broker: KafkaBroker, done: Done) -> None:

@@ -50,7 +50,7 @@ def test_a_pipeline_ends_where_it_fails(add: dramatiq.Actor[..., Any], done: Don
     ran: list[int] = []
 
     @dramatiq.actor(max_retries=0, store_results=True)
-    def fail(_before: int) -> None:
+    def fail(*_before: int) -> None:
         raise ValueError("broken pipe")
 
     @dramatiq.actor

@@ -136,6 +136,7 @@ _ACTOR = ("dramatiq-actor", b"a")
         (b"{}", [_ACTOR, ("dramatiq-args", b"{}")], "dramatiq-args is JSON, but no list"),
         (b"{}", [_ACTOR, ("dramatiq-args", b"[")], "dramatiq-args is not JSON"),
         (b"{}", [_ACTOR, ("dramatiq-options", b"[]")], "dramatiq-options is JSON, but no object"),
+        (b"{}", [_ACTOR, ("dramatiq-options", b'{"throws":"x"}')], "'throws' names no exception"),
         (b"{}", [_ACTOR, ("dramatiq-timestamp", b"soon")], "dramatiq-timestamp"),
     ],
 )
