@@ -32,7 +32,7 @@ def by_hand(header: Any, payload: Any, secret: bytes = b"") -> str:
 
 CLAIMS: dict[str, dict[str, Any]] = {
     "expired": {"exp": time.time() - 5},
-    "not yet valid": {"nbf": time.time() + 600},
+    "not yet valid": {"nbf": time.time() + 86_400},
     "no exp": {"exp": None},
     "exp is text": {"exp": "tomorrow"},
     "exp is true": {"exp": True},

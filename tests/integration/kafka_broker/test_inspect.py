@@ -14,7 +14,6 @@ from tasks.kafka_broker.clients import Clients
 from tasks.kafka_broker.observer import BrokerObserver
 from tasks.kafka_broker.producer import Publisher
 from tasks.kafka_broker.status_topic import StatusWriter, read_reports, status_topic_name
-from tasks.kafka_broker.worker_status import WorkerStatus
 from tests.eventually import eventually
 from tests.integration.kafka_broker.support import Log, MakeBroker, StartWorker
 
@@ -100,41 +99,25 @@ def status_topic(topic_prefix: str) -> str:
     return status_topic_name(namespace=topic_prefix, group_id="dramatiq")
 
 
-@pytest.fixture
-def speaking(
-    make_broker: MakeBroker, kafka_bootstrap: str, topic_prefix: str, status_topic: str
-) -> KafkaBroker:
-    """A broker whose workers say what they do."""
-    clients = Clients([kafka_bootstrap], {})
-    publisher = Publisher(clients, timeout_s=5, observer=BrokerObserver())
-    status = WorkerStatus(
-        write=StatusWriter(clients, status_topic, publish=publisher.publish).write,
-        assigned=lambda: [(f"{topic_prefix}.default", 0)],
-        interval_s=0.1,
-    )
-    broker = make_broker()
-    broker.add_middleware(status)
-    return broker
-
-
 def test_a_worker_and_what_it_runs_are_shown_until_it_stops(
-    speaking: KafkaBroker,
+    make_broker: MakeBroker,
     start_worker: StartWorker,
     ask: Ask,
     text: Callable[..., str],
     topic_prefix: str,
 ) -> None:
+    broker = make_broker()
     may_end = threading.Event()
 
-    @dramatiq.actor(broker=speaking)
+    @dramatiq.actor(broker=broker)
     def go(secret: str) -> None:  # noqa: ARG001
         may_end.wait(30)
 
     assert ask("workers") == []
     message = go.send("joe@example.org")
-    worker = start_worker(speaking)
+    worker = start_worker(broker)
     try:
-        (task,) = eventually(lambda: ask("running"))
+        (task,) = eventually(lambda: ask("running"), within_s=20)
         assert (task["actor"], task["message_id"]) == ("go", message.message_id)
         assert (task["topic"], task["partition"], task["offset"]) == (
             f"{topic_prefix}.default",

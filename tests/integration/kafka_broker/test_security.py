@@ -164,7 +164,7 @@ def test_the_right_password_is_in_no_log_either(
     secure_kafka: SecureKafka, make_broker: MakeBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """kafka-python logs an admin client's options, and requests with what they hold."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     broker = make_broker(**_sasl(secure_kafka, "PLAIN"))
     broker.declare_queue("default")
     broker.ensure_topics()
