@@ -4,9 +4,9 @@ Generic: it imports nothing of this service and could be lifted out of it. docs/
 it promises and how records look.
 """
 
-from tasks.kafka_broker.broker import KafkaBroker
-from tasks.kafka_broker.config import QueueOptions
-from tasks.kafka_broker.errors import (
+from .broker import KafkaBroker
+from .config import QueueOptions
+from .errors import (
     DecodeError,
     LaneNotDeclaredError,
     PartlyEnqueuedError,
@@ -14,8 +14,8 @@ from tasks.kafka_broker.errors import (
     RecordTooLargeError,
     RejectedError,
 )
-from tasks.kafka_broker.observer import BrokerObserver, PartitionState, Rebalance
-from tasks.kafka_broker.retries import Retries
+from .observer import BrokerObserver, PartitionState, Rebalance
+from .retries import Retries
 
 __all__ = [
     "BrokerObserver",

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from tasks.kafka_broker.cli.main import main
+from .cli.main import main
 
 if __name__ == "__main__":
     # What kafka-python logs of a failure comes before the one line that says it.

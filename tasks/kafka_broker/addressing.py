@@ -10,12 +10,12 @@ from typing import Any
 
 from dramatiq import Actor, Message
 
-from tasks.kafka_broker import codec
-from tasks.kafka_broker.codec import OutgoingRecord
-from tasks.kafka_broker.config import NORMAL, QueueConfig
-from tasks.kafka_broker.delays import delayed
-from tasks.kafka_broker.errors import LaneNotDeclaredError
-from tasks.kafka_broker.message import KafkaMessage
+from . import codec
+from .codec import OutgoingRecord
+from .config import NORMAL, QueueConfig
+from .delays import delayed
+from .errors import LaneNotDeclaredError
+from .message import KafkaMessage
 
 #: Far beyond any date, and as many digits as a header of ours may have.
 _END_OF_TIME_MS = 10**17

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.codec import IncomingRecord, carried_from
-from tasks.kafka_broker.delivery import Delivery
-from tasks.kafka_broker.lines import Line
-from tasks.kafka_broker.observer import PartitionState
-from tasks.kafka_broker.offsets import OffsetTracker
+from .codec import IncomingRecord, carried_from
+from .delivery import Delivery
+from .lines import Line
+from .observer import PartitionState
+from .offsets import OffsetTracker
 
 #: Reading of a partition stops at this many waiting records and goes on below half of it. More
 #: made a worker larger and not faster (12 MiB at 500).

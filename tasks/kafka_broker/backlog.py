@@ -14,10 +14,10 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from tasks.kafka_broker import progress
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.errors import connection_closed
+from . import progress
+from .clients import Clients
+from .config import QueueConfig
+from .errors import connection_closed
 
 _TIMEOUT_S = 30.0
 _RETRY_S = 0.1

@@ -12,20 +12,20 @@ from typing import Any
 
 from dramatiq.middleware import Middleware
 
-from tasks.kafka_broker.config import (
+from .config import (
     QueueOptions,
     resolve,
 )
-from tasks.kafka_broker.consumer import KafkaQueueConsumer
-from tasks.kafka_broker.consuming import CONNECT_TIMEOUT_S, open_consumer
-from tasks.kafka_broker.delay_pump import DelayPump
-from tasks.kafka_broker.joining import drop, wait_until_done
-from tasks.kafka_broker.middleware import OwnershipGuard
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.sending import SendingBroker
-from tasks.kafka_broker.status_topic import StatusWriter, status_topic_name
-from tasks.kafka_broker.work_queue import WorkQueue
-from tasks.kafka_broker.worker_status import WorkerStatus
+from .consumer import KafkaQueueConsumer
+from .consuming import CONNECT_TIMEOUT_S, open_consumer
+from .delay_pump import DelayPump
+from .joining import drop, wait_until_done
+from .middleware import OwnershipGuard
+from .observer import BrokerObserver
+from .sending import SendingBroker
+from .status_topic import StatusWriter, status_topic_name
+from .work_queue import WorkQueue
+from .worker_status import WorkerStatus
 
 
 class KafkaBroker(SendingBroker):

@@ -14,9 +14,9 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
 
-from tasks.kafka_broker.errors import connection_failed
-from tasks.kafka_broker.network import NetClient
-from tasks.kafka_broker.security import checked
+from .errors import connection_failed
+from .network import NetClient
+from .security import checked
 
 _COMMON = {
     # kafka-python waits up to 30 s between attempts; Kafka is back sooner after a restart.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from dramatiq import JSONEncoder, Message, MessageProxy, get_encoder
 from dramatiq.errors import DecodeError as EncoderError
 
-from tasks.kafka_broker.errors import DecodeError, describe
+from .errors import DecodeError, describe
 
 MESSAGE_ID = "dramatiq-message-id"
 ACTOR = "dramatiq-actor"

@@ -16,12 +16,12 @@ from typing import Any
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from tasks.kafka_broker import progress
-from tasks.kafka_broker.assignment import Progress
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.membership import Membership
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.offsets import OffsetTracker
+from . import progress
+from .assignment import Progress
+from .inbox import Inbox
+from .membership import Membership
+from .observer import BrokerObserver
+from .offsets import OffsetTracker
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from tasks.kafka_broker.errors import KafkaBrokerError
-from tasks.kafka_broker.redaction import Secret
+from .errors import KafkaBrokerError
+from .redaction import Secret
 
 _PROTOCOLS = {
     "kafka": "PLAINTEXT",

@@ -15,18 +15,18 @@ from typing import Any
 from dramatiq import Consumer, MessageProxy
 from dramatiq.errors import BrokerConnectionError
 
-from tasks.kafka_broker import codec
-from tasks.kafka_broker.addressing import due_ms
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.dead_letters import DeadLetters, readable_reason
-from tasks.kafka_broker.delays import delayed
-from tasks.kafka_broker.delivery import Delivery
-from tasks.kafka_broker.errors import DecodeError, RejectedError, connection_closed
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.message import KafkaMessage
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.poller import Poller
-from tasks.kafka_broker.producer import Publisher
+from . import codec
+from .addressing import due_ms
+from .config import QueueConfig
+from .dead_letters import DeadLetters, readable_reason
+from .delays import delayed
+from .delivery import Delivery
+from .errors import DecodeError, RejectedError, connection_closed
+from .inbox import Inbox
+from .message import KafkaMessage
+from .observer import BrokerObserver
+from .poller import Poller
+from .producer import Publisher
 
 log = logging.getLogger(__name__)
 

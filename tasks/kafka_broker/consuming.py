@@ -1,14 +1,14 @@
 """Put together what reads one queue: a KafkaConsumer, its poller, the inbox and dramatiq's end."""
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.consumer import KafkaQueueConsumer
-from tasks.kafka_broker.dead_letters import DeadLetters
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.lines import KeyOrder, LogOrder
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.poller import Poller
-from tasks.kafka_broker.producer import Publisher
+from .clients import Clients
+from .config import QueueConfig
+from .consumer import KafkaQueueConsumer
+from .dead_letters import DeadLetters
+from .inbox import Inbox
+from .lines import KeyOrder, LogOrder
+from .observer import BrokerObserver
+from .poller import Poller
+from .producer import Publisher
 
 CONNECT_TIMEOUT_S = 30.0
 

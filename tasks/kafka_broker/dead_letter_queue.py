@@ -10,16 +10,16 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from tasks.kafka_broker import progress
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig
-from tasks.kafka_broker.errors import RecordTooLargeError
-from tasks.kafka_broker.letter_reader import LetterReader
-from tasks.kafka_broker.letter_scan import NoSuchLetterError, scan
-from tasks.kafka_broker.letters import Letter, LetterFilter, replayed
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.pace import Pace
-from tasks.kafka_broker.producer import Publisher
+from . import progress
+from .clients import Clients
+from .config import MAX_DEAD_LETTER_BYTES, QueueConfig
+from .errors import RecordTooLargeError
+from .letter_reader import LetterReader
+from .letter_scan import NoSuchLetterError, scan
+from .letters import Letter, LetterFilter, replayed
+from .observer import BrokerObserver
+from .pace import Pace
+from .producer import Publisher
 
 #: How many records one `page` reads at most, however few of them match.
 _MAX_SCANNED = 10_000

@@ -13,11 +13,11 @@ import re
 import traceback
 from datetime import UTC, datetime
 
-from tasks.kafka_broker import codec
-from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.producer import Publisher
+from . import codec
+from .codec import Headers, IncomingRecord, OutgoingRecord
+from .config import QueueConfig
+from .observer import BrokerObserver
+from .producer import Publisher
 
 log = logging.getLogger(__name__)
 

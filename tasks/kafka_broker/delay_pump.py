@@ -11,18 +11,18 @@ import time
 
 from dramatiq.errors import BrokerConnectionError
 
-from tasks.kafka_broker import delays
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.codec import record_id
-from tasks.kafka_broker.config import NORMAL, QueueConfig
-from tasks.kafka_broker.dead_letters import DeadLetters
-from tasks.kafka_broker.delivery import Delivery
-from tasks.kafka_broker.errors import DecodeError, RecordTooLargeError
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.lines import DueOrder
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.poller import Poller
-from tasks.kafka_broker.producer import Publisher
+from . import delays
+from .clients import Clients
+from .codec import record_id
+from .config import NORMAL, QueueConfig
+from .dead_letters import DeadLetters
+from .delivery import Delivery
+from .errors import DecodeError, RecordTooLargeError
+from .inbox import Inbox
+from .lines import DueOrder
+from .observer import BrokerObserver
+from .poller import Poller
+from .producer import Publisher
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ when it is due, not before. Value and key stay as they are; three headers say wh
 are gone on arrival. Pure functions.
 """
 
-from tasks.kafka_broker.codec import Headers, IncomingRecord, OutgoingRecord
-from tasks.kafka_broker.config import LANES, QueueConfig
-from tasks.kafka_broker.errors import DecodeError
+from .codec import Headers, IncomingRecord, OutgoingRecord
+from .config import LANES, QueueConfig
+from .errors import DecodeError
 
 #: How long a record waits in each tier. In the first one it waits for the rest of its time, which
 #: is less than the next tier's. The delay topic's partition is the index here, so a tier may be

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.kafka_broker.codec import IncomingRecord
+from .codec import IncomingRecord
 
 if TYPE_CHECKING:
-    from tasks.kafka_broker.assignment import PartitionAssignment
+    from .assignment import PartitionAssignment
 
 
 class Owner(Protocol):

@@ -10,9 +10,9 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import LANES, NORMAL, QueueConfig, QueueOptions, resolve
-from tasks.kafka_broker.errors import connection_closed
+from .clients import Clients
+from .config import LANES, NORMAL, QueueConfig, QueueOptions, resolve
+from .errors import connection_closed
 
 _SUFFIX = ".dlq"
 

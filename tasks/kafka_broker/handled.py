@@ -7,7 +7,7 @@ one operator's call at a time.
 
 from collections.abc import Iterable
 
-from tasks.kafka_broker import progress
+from . import progress
 
 
 class Handled:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.assignment import BUFFER_RECORDS, PartitionAssignment, Progress
-from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.delivery import Delivery
-from tasks.kafka_broker.lanes import Lanes
-from tasks.kafka_broker.lines import Line
-from tasks.kafka_broker.observer import PartitionState
-from tasks.kafka_broker.offsets import OffsetTracker
+from .assignment import BUFFER_RECORDS, PartitionAssignment, Progress
+from .codec import IncomingRecord
+from .delivery import Delivery
+from .lanes import Lanes
+from .lines import Line
+from .observer import PartitionState
+from .offsets import OffsetTracker
 
 #: How many may be done without Kafka knowing: what a killed worker repeats besides what it ran.
 MAX_UNACKNOWLEDGED = 500

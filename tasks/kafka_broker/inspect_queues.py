@@ -12,11 +12,11 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from tasks.kafka_broker.backlog import Backlog, PartitionBacklog
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.dead_letter_queue import Counts, dead_letter_queues
-from tasks.kafka_broker.errors import connection_closed
+from .backlog import Backlog, PartitionBacklog
+from .clients import Clients
+from .config import QueueConfig
+from .dead_letter_queue import Counts, dead_letter_queues
+from .errors import connection_closed
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from dramatiq.errors import QueueJoinTimeout
 
-from tasks.kafka_broker.backlog import Backlog
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig, QueueOptions
-from tasks.kafka_broker.delays import TIERS_S
+from .backlog import Backlog
+from .clients import Clients
+from .config import QueueConfig, QueueOptions
+from .delays import TIERS_S
 
 _INTERVAL_S = 0.02
 

@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from tasks.kafka_broker.assignment import PartitionAssignment
-from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.config import NORMAL
+from .assignment import PartitionAssignment
+from .codec import IncomingRecord
+from .config import NORMAL
 
 WEIGHTS = {"high": 16, NORMAL: 4, "low": 1}
 AGEING_S = 30.0

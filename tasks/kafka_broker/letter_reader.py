@@ -13,11 +13,11 @@ from typing import Any, Self
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.errors import connection_closed
-from tasks.kafka_broker.handled import Handled, decode
-from tasks.kafka_broker.log_range import read_range
+from .clients import Clients
+from .codec import IncomingRecord
+from .errors import connection_closed
+from .handled import Handled, decode
+from .log_range import read_range
 
 #: What was handled in this time is handled again after a crash.
 _COMMIT_INTERVAL_S = 0.2

@@ -8,10 +8,10 @@ read at all.
 import re
 from collections.abc import Iterator, Mapping
 
-from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.errors import KafkaBrokerError
-from tasks.kafka_broker.letter_reader import LetterReader
-from tasks.kafka_broker.letters import Letter, LetterFilter
+from .codec import IncomingRecord
+from .errors import KafkaBrokerError
+from .letter_reader import LetterReader
+from .letters import Letter, LetterFilter
 
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,18})", re.ASCII)
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from tasks.kafka_broker import codec, dead_letters
-from tasks.kafka_broker.codec import IncomingRecord, OutgoingRecord
+from . import codec, dead_letters
+from .codec import IncomingRecord, OutgoingRecord
 
 #: How often a letter was put back; a replay keeps it, and so does the next death.
 REPLAYS = "dramatiq-replays"

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tasks.kafka_broker.codec import IncomingRecord
+from .codec import IncomingRecord
 
 
 class Line(Protocol):

@@ -9,8 +9,8 @@ from typing import Any
 
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.codec import IncomingRecord
-from tasks.kafka_broker.errors import connection_closed
+from .codec import IncomingRecord
+from .errors import connection_closed
 
 _POLL_S = 0.5
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from dramatiq import Message, MessageProxy
 
-from tasks.kafka_broker.codec import IncomingRecord, OutgoingRecord
-from tasks.kafka_broker.delivery import Delivery
+from .codec import IncomingRecord, OutgoingRecord
+from .delivery import Delivery
 
 
 class KafkaMessage(MessageProxy):

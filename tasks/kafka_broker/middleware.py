@@ -6,8 +6,8 @@ from dramatiq import Broker, MessageProxy, Worker
 from dramatiq.middleware import Middleware, SkipMessage
 from dramatiq.worker import _WorkerMiddleware
 
-from tasks.kafka_broker.message import KafkaMessage
-from tasks.kafka_broker.work_queue import WorkQueue
+from .message import KafkaMessage
+from .work_queue import WorkQueue
 
 
 class OwnershipGuard(Middleware):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from tasks.kafka_broker import progress
+from . import progress
 
 
 class OffsetTracker:

@@ -13,12 +13,12 @@ from typing import Any
 from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
-from tasks.kafka_broker.commits import Commits
-from tasks.kafka_broker.fetching import read_quickly
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.membership import Membership
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.rebalance import Rebalancer
+from .commits import Commits
+from .fetching import read_quickly
+from .inbox import Inbox
+from .membership import Membership
+from .observer import BrokerObserver
+from .rebalance import Rebalancer
 
 log = logging.getLogger(__name__)
 

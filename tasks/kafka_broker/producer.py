@@ -16,15 +16,15 @@ from typing import Any
 from dramatiq.errors import ConnectionFailed
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.codec import OutgoingRecord
-from tasks.kafka_broker.errors import (
+from .clients import Clients
+from .codec import OutgoingRecord
+from .errors import (
     RecordTooLargeError,
     connection_closed,
     connection_failed,
     describe,
 )
-from tasks.kafka_broker.observer import BrokerObserver
+from .observer import BrokerObserver
 
 log = logging.getLogger(__name__)
 

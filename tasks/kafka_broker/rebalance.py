@@ -12,10 +12,10 @@ from typing import Any
 from kafka import AsyncConsumerRebalanceListener
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.commits import Commits
-from tasks.kafka_broker.inbox import Inbox
-from tasks.kafka_broker.membership import Membership
-from tasks.kafka_broker.observer import BrokerObserver, Rebalance
+from .commits import Commits
+from .inbox import Inbox
+from .membership import Membership
+from .observer import BrokerObserver, Rebalance
 
 log = logging.getLogger(__name__)
 

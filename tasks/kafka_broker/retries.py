@@ -20,8 +20,8 @@ from tenacity import RetryCallState
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from tasks.kafka_broker.errors import PutBack, RecordTooLargeError
-from tasks.kafka_broker.message import KafkaMessage
+from .errors import PutBack, RecordTooLargeError
+from .message import KafkaMessage
 
 #: A traceback travels with the message: long ones would make a record that Kafka refuses.
 _MAX_TRACEBACK_CHARS = 4_000

@@ -10,8 +10,8 @@ from typing import Any
 
 from kafka.net.sasl import SASL_MECHANISMS
 
-from tasks.kafka_broker.errors import KafkaBrokerError
-from tasks.kafka_broker.redaction import hidden
+from .errors import KafkaBrokerError
+from .redaction import hidden
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _PASSWORD_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

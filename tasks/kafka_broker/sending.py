@@ -13,17 +13,17 @@ from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError, QueueNotFound
 from dramatiq.middleware import Middleware
 
-from tasks.kafka_broker.addressing import address, due_after
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.codec import OutgoingRecord
-from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig, QueueOptions
-from tasks.kafka_broker.errors import PartlyEnqueuedError
-from tasks.kafka_broker.message import KafkaMessage
-from tasks.kafka_broker.observer import BrokerObserver
-from tasks.kafka_broker.producer import Publisher
-from tasks.kafka_broker.retries import Retries
-from tasks.kafka_broker.signals import SignallingBroker
-from tasks.kafka_broker.topics import Topics
+from .addressing import address, due_after
+from .clients import Clients
+from .codec import OutgoingRecord
+from .config import MAX_DEAD_LETTER_BYTES, QueueConfig, QueueOptions
+from .errors import PartlyEnqueuedError
+from .message import KafkaMessage
+from .observer import BrokerObserver
+from .producer import Publisher
+from .retries import Retries
+from .signals import SignallingBroker
+from .topics import Topics
 
 #: Of many messages none waits alone, and full batches are what makes them quick.
 _BULK_LINGER_MS = 5

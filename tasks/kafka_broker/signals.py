@@ -18,7 +18,7 @@ from dramatiq.middleware import (
     TimeLimit,
 )
 
-from tasks.kafka_broker.message import KafkaMessage
+from .message import KafkaMessage
 
 Hook = Callable[..., None]
 

@@ -15,10 +15,10 @@ from typing import Any
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.codec import IncomingRecord, OutgoingRecord
-from tasks.kafka_broker.errors import connection_closed
-from tasks.kafka_broker.log_range import read_range
+from .clients import Clients
+from .codec import IncomingRecord, OutgoingRecord
+from .errors import connection_closed
+from .log_range import read_range
 
 #: A worker that was silent for longer is taken for dead; it writes three times as often.
 MAX_AGE_S = 15.0

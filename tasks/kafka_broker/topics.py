@@ -19,10 +19,10 @@ from kafka.errors import (
     for_code,
 )
 
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import MAX_DEAD_LETTER_BYTES, QueueConfig
-from tasks.kafka_broker.delays import DELAY_RETENTION_MS, TIERS_S
-from tasks.kafka_broker.errors import connection_closed, connection_failed
+from .clients import Clients
+from .config import MAX_DEAD_LETTER_BYTES, QueueConfig
+from .delays import DELAY_RETENTION_MS, TIERS_S
+from .errors import connection_closed, connection_failed
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any
 from dramatiq import Broker, Message, MessageProxy
 from dramatiq.middleware import Middleware
 
-from tasks.kafka_broker.broker import KafkaBroker
-from tasks.kafka_broker.config import NORMAL
-from tasks.kafka_broker.message import KafkaMessage
+from .broker import KafkaBroker
+from .config import NORMAL
+from .message import KafkaMessage
 
 try:
     from opentelemetry import context, propagate, trace

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from dramatiq import Worker
 
-from tasks.kafka_broker.message import KafkaMessage
+from .message import KafkaMessage
 
 log = logging.getLogger(__name__)
 

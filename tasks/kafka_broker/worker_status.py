@@ -19,7 +19,7 @@ from dramatiq import Broker, MessageProxy, Worker
 from dramatiq.errors import BrokerConnectionError
 from dramatiq.middleware import Middleware
 
-from tasks.kafka_broker.message import KafkaMessage
+from .message import KafkaMessage
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from tasks.kafka_broker.cli.dlq_arguments import (
+from ..dead_letter_queue import DeadLetterQueue, Outcome, dead_letter_queues
+from ..letters import Letter, LetterFilter, readable_bytes
+from .dlq_arguments import (
     add_discard,
     add_ls,
     add_replay,
     add_show,
     read_filter,
 )
-from tasks.kafka_broker.cli.output import (
+from .output import (
     print_error,
     print_facts,
     print_json,
@@ -21,9 +23,7 @@ from tasks.kafka_broker.cli.output import (
     printable,
     short_time,
 )
-from tasks.kafka_broker.cli.site import Site, UsageError
-from tasks.kafka_broker.dead_letter_queue import DeadLetterQueue, Outcome, dead_letter_queues
-from tasks.kafka_broker.letters import Letter, LetterFilter, readable_bytes
+from .site import Site, UsageError
 
 
 def add_dlq(commands: Any) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.kafka_broker.cli.site import Site, UsageError, above_zero, add_site_arguments
-from tasks.kafka_broker.letters import LetterFilter
+from ..letters import LetterFilter
+from .site import Site, UsageError, above_zero, add_site_arguments
 
 Run = Callable[[argparse.Namespace, Site], int]
 

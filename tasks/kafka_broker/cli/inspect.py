@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from tasks.kafka_broker.cli.output import print_json, print_table, short_duration
-from tasks.kafka_broker.cli.site import Site, add_site_arguments
-from tasks.kafka_broker.config import LANES
-from tasks.kafka_broker.inspect_queues import QueueLag, describe_queues, measure_lag
-from tasks.kafka_broker.status_topic import Report, RunningTask, read_reports
+from ..config import LANES
+from ..inspect_queues import QueueLag, describe_queues, measure_lag
+from ..status_topic import Report, RunningTask, read_reports
+from .output import print_json, print_table, short_duration
+from .site import Site, add_site_arguments
 
 
 def add_inspect(commands: Any) -> None:

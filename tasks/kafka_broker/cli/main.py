@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dramatiq.errors import ConnectionFailed, DramatiqError
 from kafka.errors import KafkaError
 
-from tasks.kafka_broker.cli.dlq import add_dlq
-from tasks.kafka_broker.cli.inspect import add_inspect
-from tasks.kafka_broker.cli.output import print_error
-from tasks.kafka_broker.cli.site import UsageError, open_site
+from .dlq import add_dlq
+from .inspect import add_inspect
+from .output import print_error
+from .site import UsageError, open_site
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.kafka_broker.broker import KafkaBroker
-from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.config import QueueConfig
-from tasks.kafka_broker.connection import from_environment
-from tasks.kafka_broker.discovery import discover_queues
-from tasks.kafka_broker.status_topic import status_topic_name
+from ..broker import KafkaBroker
+from ..clients import Clients
+from ..config import QueueConfig
+from ..connection import from_environment
+from ..discovery import discover_queues
+from ..status_topic import status_topic_name
 
 _DEFAULT_GROUP_ID = "dramatiq"
 

@@ -12,9 +12,9 @@ except ModuleNotFoundError as error:
         "tasks.kafka_broker.mongodb needs pymongo: pip install 'pymongo>=4.11,<5'", name="pymongo"
     ) from error
 
-from tasks.kafka_broker.mongodb.errors import ResultTooLargeError, StoreUnreachableError
-from tasks.kafka_broker.mongodb.rate_limits import MongoRateLimiterBackend
-from tasks.kafka_broker.mongodb.results import MongoResultBackend
+from .errors import ResultTooLargeError, StoreUnreachableError
+from .rate_limits import MongoRateLimiterBackend
+from .results import MongoResultBackend
 
 __all__ = [
     "MongoRateLimiterBackend",

@@ -13,9 +13,9 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from tasks.kafka_broker.mongodb.errors import telling_outages
-from tasks.kafka_broker.mongodb.expiring import IS_LIVE, Document, ExpiringCollection, in_ms
-from tasks.kafka_broker.mongodb.polling import poll
+from .errors import telling_outages
+from .expiring import IS_LIVE, Document, ExpiringCollection, in_ms
+from .polling import poll
 
 _VALUE_OR_0 = {"$ifNull": ["$value", 0]}
 

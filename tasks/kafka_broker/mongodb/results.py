@@ -15,9 +15,9 @@ from dramatiq.results.result import wrap_result
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from tasks.kafka_broker.mongodb.errors import ResultTooLargeError, is_outage, telling_outages
-from tasks.kafka_broker.mongodb.expiring import ExpiringCollection, in_ms
-from tasks.kafka_broker.mongodb.polling import poll
+from .errors import ResultTooLargeError, is_outage, telling_outages
+from .expiring import ExpiringCollection, in_ms
+from .polling import poll
 
 #: MongoDB's limit for a document, less room for the rest of it and of the command that carries it.
 MAX_RESULT_BYTES = 16 * 1024**2 - 16 * 1024

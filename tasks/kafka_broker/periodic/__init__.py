@@ -13,9 +13,9 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-from tasks.kafka_broker.periodic.registry import Periodic
-from tasks.kafka_broker.periodic.schedule import ScheduleError
-from tasks.kafka_broker.periodic.triggers import Crontab, Interval, TriggerError, crontab, every
+from .registry import Periodic
+from .schedule import ScheduleError
+from .triggers import Crontab, Interval, TriggerError, crontab, every
 
 __all__ = [
     "Crontab",

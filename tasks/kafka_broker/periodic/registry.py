@@ -15,10 +15,10 @@ from dramatiq import Actor, Broker, Message, Worker
 from dramatiq.middleware import Middleware
 from pymongo.database import Database
 
-from tasks.kafka_broker.periodic.runner import Runner
-from tasks.kafka_broker.periodic.schedule import Schedule, ScheduleError
-from tasks.kafka_broker.periodic.store import ScheduleStore
-from tasks.kafka_broker.periodic.triggers import Trigger
+from .runner import Runner
+from .schedule import Schedule, ScheduleError
+from .store import ScheduleStore
+from .triggers import Trigger
 
 ActorT = TypeVar("ActorT", bound=Actor[..., Any])
 

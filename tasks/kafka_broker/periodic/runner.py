@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from dramatiq import Broker
 from pymongo.errors import PyMongoError
 
-from tasks.kafka_broker.periodic.schedule import Due, Schedule
-from tasks.kafka_broker.periodic.store import ScheduleState, ScheduleStore
+from .schedule import Due, Schedule
+from .store import ScheduleState, ScheduleStore
 
 log = logging.getLogger(__name__)
 

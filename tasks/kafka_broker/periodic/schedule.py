@@ -8,7 +8,7 @@ from typing import Any
 from dramatiq import Message
 from dramatiq.common import current_millis
 
-from tasks.kafka_broker.periodic.triggers import Trigger
+from .triggers import Trigger
 
 #: Makes message ids of schedules; must never change.
 _MESSAGE_IDS = uuid.UUID("5c0a3c5e-6a62-4a4c-9d5f-0a3d0f4f5d1b")
