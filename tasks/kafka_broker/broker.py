@@ -147,7 +147,9 @@ class KafkaBroker(SendingBroker):
 
     def flush(self, queue_name: str) -> None:
         """Drop all messages of the queue that are not with a worker; dead letters stay."""
-        drop(self._clients, self._queue(queue_name), delay_group_id=self._delay_group_id)
+        queue = self._queue(queue_name)
+        drop(self._clients, queue, delay_group_id=self._delay_group_id)
+        self._delay_pump.discard_waiting(queue)
         if queue_name in self._consumers:
             self._consumers[queue_name].discard_waiting()
 

@@ -153,7 +153,7 @@ class KafkaQueueConsumer(Consumer):
 
     def discard_waiting(self) -> int:
         """Drop what was read and not handed out yet."""
-        return self._inbox.discard_waiting()
+        return self._inbox.discard_waiting(self._queue.lane_topics.values())
 
     def partitions(self) -> set[tuple[str, int]]:
         """Return the topics and partitions that this process owns now."""

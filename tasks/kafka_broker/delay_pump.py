@@ -53,6 +53,7 @@ class DelayPump:
         self._queues: dict[str, QueueConfig] = {}
         self._dead_letters: dict[str, DeadLetters] = {}
         self._poller: Poller | None = None
+        self._inbox: Inbox | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-delays", daemon=True)
 
@@ -67,6 +68,11 @@ class DelayPump:
             poller.read(list(self._queues))
         if self._thread.ident is None:
             self._thread.start()
+
+    def discard_waiting(self, queue: QueueConfig) -> None:
+        """Drop what was read of a queue and is not due yet."""
+        if (inbox := self._inbox) is not None:
+            inbox.discard_waiting([queue.delay_topic])
 
     def close(self) -> None:
         """Commit what was sent on and leave the group."""
@@ -103,7 +109,7 @@ class DelayPump:
             drain_timeout_s=_CLOSE_TIMEOUT_S,
             observer=BrokerObserver(),
         )
-        self._poller = poller
+        self._poller, self._inbox = poller, inbox
         # Once more: a queue that was added in between saw no poller.
         poller.read(list(self._queues))
         poller.start()
@@ -113,7 +119,7 @@ class DelayPump:
                 if delivery is not None:
                     self._send_on(delivery)
         finally:
-            self._poller = None
+            self._poller = self._inbox = None
             # Waits for what is under way, so that a stop in good order repeats nothing.
             poller.close()
         if poller.error is not None:

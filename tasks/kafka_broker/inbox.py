@@ -213,10 +213,10 @@ class Inbox:
         with self._changed:
             return list(self._assignments.values())
 
-    def discard_waiting(self) -> int:
-        """Drop the records that were not handed out yet; return how many that were."""
+    def discard_waiting(self, topics: Collection[str]) -> int:
+        """Drop the records of these topics not handed out yet; return how many that were."""
         with self._changed:
-            return sum(assignment.discard_waiting() for assignment in self._lanes)
+            return sum(a.discard_waiting() for a in self._lanes if a.partition.topic in topics)
 
     def _next(self) -> Delivery | None:
         if self.is_stopping:

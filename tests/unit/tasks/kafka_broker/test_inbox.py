@@ -257,7 +257,7 @@ def test_what_waits_can_be_dropped_and_what_is_out_stays() -> None:
     _fill(inbox, P0, 3)
     first = inbox.take(0)
     assert first is not None
-    assert inbox.discard_waiting() == 2
+    assert inbox.discard_waiting([P0.topic]) == 2
     assert inbox.take(0) is None
     assert _next_offset(inbox, P0) == 0
     inbox.finish(first)
