@@ -49,9 +49,7 @@ def test_flush_drops_what_waits_delayed_messages_too_and_the_queue_goes_on(
     ]
 
 
-def test_join_waits_for_what_is_delayed_retried_and_sent_by_others(
-    broker: KafkaBroker, done: Done
-) -> None:
+def test_join_waits_for_what_is_delayed_retried_and_sent_by_others(done: Done) -> None:
     ran: list[str] = []
 
     @dramatiq.actor(min_backoff=200, max_backoff=200)
