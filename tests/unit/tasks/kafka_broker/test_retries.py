@@ -169,6 +169,13 @@ def test_some_errors_leave_the_record_where_it_was(error: BaseException) -> None
     assert "retries" not in message.options
 
 
+def test_a_shutdown_is_a_failure_where_no_retry_is_left() -> None:
+    message, sent = _fail(Retries(), Shutdown(), max_retries=0)
+    assert message.failed
+    assert not message.is_put_back
+    assert sent == []
+
+
 def test_a_policy_with_a_bug_makes_a_dead_letter_and_loses_nothing() -> None:
     def broken(_retries: int, _error: BaseException) -> bool:
         raise ZeroDivisionError
