@@ -13,6 +13,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
+from kafka.producer.transaction_manager import TransactionState
 
 from .errors import connection_failed
 from .network import NetClient
@@ -64,7 +65,7 @@ class Clients:
     ) -> Any:
         """Make a producer that waits for all replicas and gives a record up when we do."""
         publish_timeout_ms = int(publish_timeout_s * 1000)
-        return self._make(
+        producer = self._make(
             KafkaProducer,
             bootstrap_timeout_s,
             # Batches are allocated as they grow: large ones cost nothing, and save requests.
@@ -79,6 +80,8 @@ class Clients:
                 "max_block_ms": min(1000, publish_timeout_ms // 4),
             },
         )
+        _ask_again_for_an_id(producer)
+        return producer
 
     def consumer(self, *, group_id: str, bootstrap_timeout_s: float, **defaults: Any) -> Any:
         """Make a consumer that commits only what it is told to."""
@@ -145,3 +148,23 @@ class Clients:
     @property
     def _servers(self) -> str:
         return ",".join(self._bootstrap_servers)
+
+
+def _ask_again_for_an_id(producer: Any) -> None:
+    """Let a producer send again after it gave up a record that was under way.
+
+    Such a record may leave a gap in the numbers that Kafka expects, so kafka-python 3.0.12 drops
+    its producer id. But it keeps a state in which it asks for no new one, and without one it
+    neither sends nor gives up anything any more.
+    """
+    transactions = producer._transaction_manager  # noqa: SLF001 - no public way
+    if transactions is None:
+        return
+    drop_id = transactions.reset_producer_id
+
+    def drop_id_and_begin_anew() -> None:
+        drop_id()
+        if transactions._current_state is TransactionState.READY:  # noqa: SLF001
+            transactions._current_state = TransactionState.UNINITIALIZED  # noqa: SLF001
+
+    transactions.reset_producer_id = drop_id_and_begin_anew
