@@ -6,7 +6,6 @@ kafka-python's I/O thread commits and hears of rebalances. `take` wakes as soon 
 a place is freed.
 """
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -19,6 +18,7 @@ from .lanes import Lanes
 from .lines import Line
 from .observer import PartitionState
 from .offsets import OffsetTracker
+from .yielding_lock import YieldingCondition
 
 #: How many may be done without Kafka knowing: what a killed worker repeats besides what it ran.
 MAX_UNACKNOWLEDGED = 500
@@ -48,7 +48,7 @@ class Inbox:
         self._max_in_flight = max_in_flight
         self._max_in_flight_per_partition = max_in_flight_per_partition
         self._put_back_delay_s = put_back_delay_s
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = YieldingCondition()
         self._assignments: dict[TopicPartition, PartitionAssignment] = {}
         self._lanes = Lanes(lane_topics)
         self._is_held = False

@@ -11,7 +11,7 @@ from typing import Any
 import dramatiq
 from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError, QueueNotFound
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, TimeLimit
 
 from .addressing import address, due_after
 from .clients import Clients
@@ -24,6 +24,7 @@ from .producer import Publisher
 from .retries import Retries
 from .signals import SignallingBroker
 from .topics import Topics
+from .yielding_lock import YieldingLock
 
 #: Of many messages none waits alone, and full batches are what makes them quick.
 _BULK_LINGER_MS = 5
@@ -81,6 +82,9 @@ class SendingBroker(SignallingBroker):
         """Add a middleware; dramatiq's own Retries is replaced by ours with the same options."""
         if type(middleware) is dramatiq.middleware.Retries:
             middleware = Retries.like(middleware)
+        if isinstance(middleware, TimeLimit) and hasattr(middleware.manager, "mu"):
+            # Taken twice for each task, by every thread.
+            middleware.manager.mu = YieldingLock()
         super().add_middleware(middleware, **position)
 
     def ensure_topics(self) -> None:

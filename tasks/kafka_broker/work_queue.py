@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from dramatiq import Worker
 
 from .message import KafkaMessage
+from .yielding_lock import YieldingCondition, YieldingLock
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,14 @@ class WorkQueue(PriorityQueue[Any]):
 
     def __init__(self, worker: Worker) -> None:
         super().__init__()
+        self.mutex = YieldingLock()  # type: ignore[assignment] # quacks like one
+        self.all_tasks_done = YieldingCondition(self.mutex)  # type: ignore[arg-type] # the same
         self._worker = worker
         self._broker = worker.broker
         self._prefetch = worker.queue_prefetch
         self._sources: list[Source] = []
         self._turn = 0
-        self._woken = threading.Condition(threading.Lock())
+        self._woken = YieldingCondition()
         #: Grows with each wake-up, so that none is missed between a look and a wait.
         self._wakes = 0
         #: Only used when actors differ in priority, which dramatiq keeps among what it prefetched.
