@@ -17,6 +17,7 @@ from kafka.producer.transaction_manager import TransactionState
 
 from .errors import connection_failed
 from .network import NetClient
+from .producing import QuickProducer
 from .security import checked
 
 _COMMON = {
@@ -32,7 +33,7 @@ _CONSUMER = {
     # Kafka notices a killed worker within 8 s and its successor goes on within 10. Heartbeats come
     # from the client's own thread, so a busy worker does not miss them; 6 s is Kafka's least.
     "session_timeout_ms": 8_000,
-    "heartbeat_interval_ms": 2_000,
+    "heartbeat_interval_ms": 500,
     # A partition that was full is read again only when the fetch under way for its neighbours ends.
     "fetch_max_wait_ms": 100,
 }
@@ -66,7 +67,7 @@ class Clients:
         """Make a producer that waits for all replicas and gives a record up when we do."""
         publish_timeout_ms = int(publish_timeout_s * 1000)
         producer = self._make(
-            KafkaProducer,
+            QuickProducer,
             bootstrap_timeout_s,
             # Batches are allocated as they grow: large ones cost nothing, and save requests.
             defaults={"linger_ms": linger_ms, "batch_size": 64 * 1024},
