@@ -114,6 +114,9 @@ class Poller:
         self.is_member = self._has_its_place()
         for partition, records in batches.items():
             self._inbox.add(partition, records)
+        if batches:
+            # A worker that was woken begins now, not when we have asked Kafka for more.
+            time.sleep(0)
         if self.polled_at - self._looked_around_at >= _LOOK_AROUND_S:
             self._looked_around_at = self.polled_at
             self._look_around()
