@@ -15,6 +15,7 @@ from bench.inside.work import WARM_UP, Producer, chunks, make_task
 
 #: Sent ahead of everything; see `work.WARM_UP`.
 WARM_UPS = 10
+_IN_BULK = 5
 _CHUNK = 50_000
 
 
@@ -29,8 +30,10 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     with contextlib.ExitStack() as opened:
         producer = opened.enter_context(importlib.import_module(options.app).producer())
-        for _ in range(WARM_UPS):
+        for _ in range(WARM_UPS - _IN_BULK):
             producer.send(make_task(WARM_UP))
+        # A peer may send many by another connection than one.
+        producer.send_all([make_task(WARM_UP) for _ in range(_IN_BULK)])
         if options.command == "fill":
             result = {"seconds": _fill(producer, options.count, options.sleep_ms)}
         else:
