@@ -6,6 +6,7 @@ it promises and how records look.
 
 from .broker import KafkaBroker
 from .config import QueueOptions
+from .dead_letter_queue import DeadLetterQueue
 from .errors import (
     DecodeError,
     LaneNotDeclaredError,
@@ -14,14 +15,17 @@ from .errors import (
     RecordTooLargeError,
     RejectedError,
 )
+from .letters import LetterFilter
 from .observer import BrokerObserver, PartitionState, Rebalance
 from .retries import Retries
 
 __all__ = [
     "BrokerObserver",
+    "DeadLetterQueue",
     "DecodeError",
     "KafkaBroker",
     "LaneNotDeclaredError",
+    "LetterFilter",
     "PartitionState",
     "PartlyEnqueuedError",
     "PutBack",

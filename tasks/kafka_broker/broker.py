@@ -8,6 +8,7 @@ Kafka has the record on all in-sync replicas; delivery is at least once, in any 
 import functools
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from dramatiq.middleware import Middleware
@@ -18,7 +19,9 @@ from .config import (
 )
 from .consumer import KafkaQueueConsumer
 from .consuming import CONNECT_TIMEOUT_S, open_consumer
+from .dead_letter_queue import DeadLetterQueue, dead_letter_queues
 from .delay_pump import DelayPump
+from .horizon import handled_until
 from .joining import drop, wait_until_done
 from .middleware import OwnershipGuard
 from .observer import BrokerObserver
@@ -130,6 +133,18 @@ class KafkaBroker(SendingBroker):
         A rebalance with tasks to wait for takes `drain_timeout_s` at most; much more is a hang.
         """
         return max((c.seconds_since_poll for c in list(self._consumers.values())), default=0.0)
+
+    def handled_until(self, queue_name: str, *, timeout_s: float = 10.0) -> datetime | None:
+        """Return when the oldest record was published that is not done; None: all are done.
+
+        Whatever was to come of an older record has come, or will not.
+        """
+        return handled_until(self._clients, self._queue(queue_name), timeout_s=timeout_s)
+
+    def dead_letters(self, queue_name: str, *, timeout_s: float = 10.0) -> DeadLetterQueue:
+        """Return the queue's dead letters, to look through, replay or discard."""
+        queue = self._queue(queue_name)
+        return dead_letter_queues(self._clients, [queue], timeout_s=timeout_s)[0]
 
     # Tests and operations
 
