@@ -1,6 +1,6 @@
 """What settings are made of: sections that refuse unknown keys, durations and lists as text.
 
-For `settings.py` alone.
+For `settings_sections.py` alone.
 """
 
 import re
