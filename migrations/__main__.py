@@ -7,6 +7,7 @@ import sys
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
+from migrations.retention import keep_for
 from migrations.runner import LockedError, Migrations
 from settings import load_settings_or_exit
 
@@ -26,6 +27,10 @@ def main(arguments: list[str]) -> int:
     with client:
         try:
             _run(options, Migrations(client, settings.database.name))
+            if options.command == "upgrade" and not options.to:
+                jobs = settings.jobs
+                database = client[settings.database.name]
+                keep_for(database, jobs=jobs.retention, events=jobs.event_retention)
         except ConnectionFailure:
             sys.stderr.write("migrations: MongoDB does not answer; check DATABASE_SOURCE\n")
             return 1
