@@ -46,6 +46,7 @@ def build_app(settings: Settings) -> Flask:
             database,
             storage_kind=settings.storage.kind,
             answer_timeout=settings.kafka.timeout + _ANSWER_MARGIN,
+            failed_file_retention=settings.jobs.failed_file_retention,
         ),
         queue=ActorParseQueue(
             declare_parse_resume(broker, settings.kafka.resume_parse_topic, _not_a_worker)

@@ -24,6 +24,13 @@ class StoreUnavailableError(ResumeError):
     advice = "The service can't reach its database at the moment. Please try again in a minute."
 
 
+class QueueUnavailableError(ResumeError):
+    """Kafka did not answer in time."""
+
+    code = "queue_unavailable"
+    advice = "The queue can't be reached at the moment. It is tried again."
+
+
 # --- An upload that is refused: nothing was stored ------------------------------------------
 
 
@@ -127,10 +134,21 @@ class JobFailedError(ResumeError):
 
 
 class ParserUnavailableError(JobFailedError):
-    """Transient: the parser did not answer, or answered 5xx or 429, at every try."""
+    """Transient: the parser did not answer, or answered 5xx or 429, at every try.
+
+    `retry_after_s` is what the parser asked for; `counts` is False for an attempt that met the
+    open circuit breaker, or tested for all others whether the parser is back.
+    """
 
     code = "parser_unavailable"
     advice = "The resume parser is not available at the moment. Please upload the file again later."
+
+    def __init__(
+        self, message: str = "", *, retry_after_s: float | None = None, counts: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.counts = counts
 
 
 class ParserRejectedError(JobFailedError):
@@ -173,6 +191,31 @@ class AttemptsExhaustedError(JobFailedError):
 
     code = "attempts_exhausted"
     advice = "Your file could not be processed after several attempts. Please contact support."
+
+
+class LetterMissingError(JobFailedError):
+    """The job failed before, and whoever failed it died before its dead letter was written.
+
+    `code` and the message are those it failed with.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc] # of this one job
+
+
+# --- A job that waits -------------------------------------------------------------------------
+
+
+class RunLaterError(ResumeError):
+    """Neither done nor failed: the job is pending, and its record must come again in `delay_s`."""
+
+    code = "run_later"
+    advice = "The job waits for its next attempt."
+
+    def __init__(self, delay_s: float) -> None:
+        super().__init__()
+        self.delay_s = delay_s
 
 
 # --- A record that is no job --------------------------------------------------------------------

@@ -66,13 +66,28 @@ class Job:
 
 @dataclass(frozen=True)
 class Claim:
-    """One attempt's right to change a job: `attempt` is the fencing token."""
+    """One attempt's right to change a job: `attempt` is the fencing token.
+
+    `counted` is how many attempts count so far, this one included: one that a closed-off parser
+    cut short does not.
+    """
 
     job_id: str
     user_id: str
     file_name: str
     attempt: int
+    counted: int
     max_attempts: int
+
+    @property
+    def forgiven(self) -> int:
+        """How many attempts did not count."""
+        return self.attempt - self.counted
+
+    @property
+    def is_last(self) -> bool:
+        """True when the job ends with this attempt, whatever comes of it."""
+        return self.counted >= self.max_attempts
 
 
 def is_object_id(value: object) -> bool:

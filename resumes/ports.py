@@ -37,6 +37,8 @@ class ClaimMiss(Enum):
 
     UNKNOWN = "unknown"
     FINISHED = "finished"
+    #: Its last attempt died, and there is none left.
+    EXHAUSTED = "exhausted"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,32 @@ class Busy:
 
     attempt: int
     lease_until: datetime | None
+
+
+@dataclass(frozen=True)
+class NotDue:
+    """The job waits for its next attempt, for so long still."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True)
+class Unlettered:
+    """The job failed, and nobody knows whether its dead letter was written."""
+
+    code: str
+    message: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A job on which something should have happened at `due_at`."""
+
+    job: Job
+    due_at: datetime
+    #: How often it was put into the queue again since its last attempt began.
+    rescues: int
 
 
 class UploadStore(Protocol):
@@ -83,11 +111,24 @@ class ParseQueue(Protocol):
         """Return when the queue has acknowledged the job; raise PublishFailedError otherwise."""
 
 
+class WatchedQueue(ParseQueue, Protocol):
+    """The way to the workers, and how far they are."""
+
+    def handled_until(self) -> datetime | None:
+        """Return when the oldest record was published that is not done; None: all are.
+
+        Raises QueueUnavailableError.
+        """
+
+
 class WorkStore(Protocol):
     """Durable state as the worker sees it. Every method may raise StoreUnavailableError."""
 
-    def claim(self, job_id: str, worker: str) -> Claim | Busy | ClaimMiss:
-        """Take the job by compare-and-set: pending, or processing with an expired lease."""
+    def claim(self, job_id: str, worker: str) -> Claim | Busy | NotDue | Unlettered | ClaimMiss:
+        """Take the job by compare-and-set: pending and due, or processing with an expired lease."""
+
+    def postpone(self, job_id: str, delay_s: float) -> bool:
+        """Let a job that nobody runs wait, without an attempt; False when there is none."""
 
     def load_file(self, job_id: str) -> bytes | None:
         """Return the PDF's bytes, None when they are gone."""
@@ -100,15 +141,54 @@ class WorkStore(Protocol):
         Raises ClaimLostError, UserUnknownError or UserHasResumeError; nothing is written then.
         """
 
+    def release(
+        self, claim: Claim, code: str, message: str, *, delay_s: float, counts: bool
+    ) -> None:
+        """Let the job be pending again, due in `delay_s`; raises ClaimLostError."""
+
     def fail(self, claim: Claim, code: str, message: str) -> None:
-        """End the job as failed; raises ClaimLostError."""
+        """End the job as failed, its dead letter being due; raises ClaimLostError."""
+
+    def give_up(self, job_id: str, code: str, message: str) -> bool:
+        """The same for a job whose last attempt died; False when it is not so any more."""
+
+    def note_letter(self, job_id: str) -> None:
+        """Note that the dead letter of a failed job is written."""
+
+
+class RescueStore(Protocol):
+    """Durable state as the rescuer sees it. Every method may raise StoreUnavailableError."""
+
+    def overdue(
+        self, handled_until: datetime | None, *, grace_s: float, limit: int
+    ) -> list[Overdue]:
+        """Return jobs that were due before both `handled_until` and now, by more than `grace_s`."""
+
+    def take(self, overdue: Overdue) -> bool:
+        """Make the job due now, by compare-and-set; False when something happened to it."""
+
+    def give_up(self, overdue: Overdue, code: str, message: str) -> bool:
+        """End the job as failed, its dead letter being due; False when something happened to it."""
+
+    def clear_expired_files(self) -> int:
+        """Drop the inline bytes of failed jobs whose time is over; return how many."""
 
 
 class Parser(Protocol):
     """The parser service."""
 
     def parse(self, file_name: str, data: bytes) -> dict[str, Any]:
-        """Return `cv_data`; raise a JobFailedError."""
+        """Return `cv_data`; raise a JobFailedError, of which ParserUnavailableError may pass."""
+
+    def closed_for_s(self) -> float:
+        """Return for how long no call should be made; 0 when one may be tried."""
+
+
+class Letters(Protocol):
+    """The dead letters of the jobs' queue."""
+
+    def has(self, job_id: str, *, since: datetime) -> bool:
+        """True when the job has a dead letter; raise QueueUnavailableError when nobody knows."""
 
 
 class Leases(Protocol):

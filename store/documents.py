@@ -38,8 +38,13 @@ class ResumeParseJob(me.Document):
     rev = me.IntField(required=True, min_value=1)
     attempt = me.IntField(required=True, min_value=0)
     max_attempts = me.IntField(required=True, min_value=1)
+    forgiven = me.IntField()  # attempts that do not count
     next_retry_at = me.DateTimeField()
     lease_until = me.DateTimeField()
+    due_at = me.DateTimeField()  # when something is to happen; absent when nothing is left to do
+    rescues = me.IntField()
+    dead_letter = me.StringField(choices=["due", "written"])
+    file_expires_at = me.DateTimeField()  # of inline bytes
     worker = me.StringField(default="")
     error_code = me.StringField(default="")
     error_message = me.StringField(default="")

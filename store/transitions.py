@@ -37,6 +37,11 @@ def in_transaction(database: Database[Document], work: Callable[[ClientSession],
         )
 
 
+def from_now(delay_s: float) -> Document:
+    """Return the expression for a time by the server's clock."""
+    return {"$add": ["$$NOW", round(delay_s * 1000)]}
+
+
 def transition(
     database: Database[Document],
     session: ClientSession,

@@ -24,6 +24,7 @@ from resumes.job import Job, JobStatus
 from resumes.ports import EarlierUpload, NewJob
 from store.connection import Document, store_errors
 from store.documents import IdempotencyKey, ResumeFile, ResumeParseJob
+from store.failing import fail_job
 from store.reads import UNFINISHED, job_from_document
 from store.transitions import (
     FILES,
@@ -33,7 +34,6 @@ from store.transitions import (
     USERS,
     in_transaction,
     record_event,
-    transition,
 )
 
 _OPEN_TRIES = 3
@@ -48,11 +48,13 @@ class MongoUploadStore:
         *,
         storage_kind: Literal["mongo", "inline"],
         answer_timeout: timedelta,
+        failed_file_retention: timedelta,
     ) -> None:
         """`answer_timeout`: after so long an upload without an answer can't be running any more."""
         self._database = database
         self._storage_kind = storage_kind
         self._answer_timeout = answer_timeout
+        self._failed_file_retention = failed_file_retention
 
     def uploads_used(self, user_id: str, day: str) -> int:
         """Return how many accepted uploads the user has on that day."""
@@ -109,12 +111,13 @@ class MongoUploadStore:
         """Fail a job that no worker has seen: not charged, its key free. False: a worker has it."""
 
         def work(session: ClientSession) -> bool:
-            before = transition(
+            before = fail_job(
                 self._database,
                 session,
                 allowed={"_id": ObjectId(job_id), "status": str(JobStatus.PENDING), "attempt": 0},
-                to=JobStatus.FAILED,
-                values={"error_code": code, "error_message": message},
+                reason=(code, message),
+                file_retention=self._failed_file_retention,
+                letter=False,
             )
             if before is None:
                 return False
@@ -141,6 +144,7 @@ class MongoUploadStore:
             status=str(JobStatus.PENDING),
             rev=1,
             attempt=0,
+            due_at=now,
             max_attempts=new_job.max_attempts,
             day=new_job.day,
             idempotency_key=new_job.idempotency_key,

@@ -1,70 +1,31 @@
 """Durable state as the worker sees it: the core's WorkStore on MongoDB.
 
-The claim's `attempt` fences: whoever holds an older one can change nothing.
+What becomes of a claimed job: each outcome is one transaction that only the claim's holder can do.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from resumes.errors import ClaimLostError, UserHasResumeError, UserUnknownError
 from resumes.job import Claim, JobStatus
-from resumes.ports import Busy, ClaimMiss
+from store.claims import IS_EXHAUSTED, MongoClaims, held_by
 from store.connection import Document, dump_json, store_errors
-from store.transitions import FILES, JOBS, USERS, in_transaction, transition
+from store.failing import LETTER_DUE, LETTER_WRITTEN, fail_job
+from store.transitions import FILES, JOBS, USERS, from_now, in_transaction, transition
 
-_LEASE_HAS_EXPIRED = {"$expr": {"$lte": ["$lease_until", "$$NOW"]}}
 
-
-class MongoWorkStore:
+class MongoWorkStore(MongoClaims):
     """One per worker process; safe for concurrent calls."""
 
-    def __init__(self, database: Database[Document], *, lease: timedelta) -> None:
-        self._database = database
-        self._lease_end = {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
-
-    def claim(self, job_id: str, worker: str) -> Claim | Busy | ClaimMiss:
-        """Take the job by compare-and-set: pending, or processing with an expired lease."""
-        key = ObjectId(job_id)
-        may_be_claimed = [
-            {"status": str(JobStatus.PENDING)},
-            {"status": str(JobStatus.PROCESSING), **_LEASE_HAS_EXPIRED},
-        ]
-
-        def work(session: ClientSession) -> Document | None:
-            return transition(
-                self._database,
-                session,
-                allowed={"_id": key, "$or": may_be_claimed},
-                to=JobStatus.PROCESSING,
-                values={"worker": worker, "error_code": "", "error_message": ""},
-                computed={"attempt": {"$add": ["$attempt", 1]}, "lease_until": self._lease_end},
-            )
-
-        before = in_transaction(self._database, work)
-        if before is None:
-            return self._why_missed(key)
-        return Claim(
-            job_id=job_id,
-            user_id=str(before["user_id"]),
-            file_name=before["file_name"],
-            attempt=before["attempt"] + 1,
-            max_attempts=before["max_attempts"],
-        )
-
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Extend the leases of running attempts, in one round trip; lost ones are left alone."""
-        renewals = [
-            UpdateOne(_held_by(claim), [{"$set": {"lease_until": self._lease_end}}])
-            for claim in claims
-        ]
-        with store_errors():
-            self._database[JOBS].bulk_write(renewals, ordered=False)
+    def __init__(
+        self, database: Database[Document], *, lease: timedelta, failed_file_retention: timedelta
+    ) -> None:
+        super().__init__(database, lease=lease)
+        self._failed_file_retention = failed_file_retention
 
     def load_file(self, job_id: str) -> bytes | None:
         """Return the PDF's bytes, None when they are gone."""
@@ -90,10 +51,14 @@ class MongoWorkStore:
             before = transition(
                 self._database,
                 session,
-                allowed=_held_by(claim),
+                allowed=held_by(claim),
                 to=JobStatus.COMPLETED,
                 values={"resume_id": ObjectId(resume_id), "cv_data": dump_json(cv_data)},
-                computed={"file_data": "$$REMOVE", "lease_until": "$$REMOVE"},
+                computed={
+                    "file_data": "$$REMOVE",
+                    "lease_until": "$$REMOVE",
+                    "due_at": "$$REMOVE",
+                },
             )
             if before is None:
                 raise ClaimLostError
@@ -102,22 +67,53 @@ class MongoWorkStore:
 
         in_transaction(self._database, work)
 
-    def fail(self, claim: Claim, code: str, message: str) -> None:
-        """End the job as failed; its file stays, since a replay needs it."""
+    def release(
+        self, claim: Claim, code: str, message: str, *, delay_s: float, counts: bool
+    ) -> None:
+        """Let the job be pending again, due in `delay_s`; raises ClaimLostError."""
+        forgiven = {"$add": [{"$ifNull": ["$forgiven", 0]}, 0 if counts else 1]}
+        until = from_now(delay_s)
 
         def work(session: ClientSession) -> None:
             before = transition(
                 self._database,
                 session,
-                allowed=_held_by(claim),
-                to=JobStatus.FAILED,
+                allowed=held_by(claim),
+                to=JobStatus.PENDING,
                 values={"error_code": code, "error_message": message},
-                computed={"lease_until": "$$REMOVE"},
+                computed={
+                    "forgiven": forgiven,
+                    "next_retry_at": until,
+                    "due_at": until,
+                    "lease_until": "$$REMOVE",
+                },
             )
             if before is None:
                 raise ClaimLostError
 
         in_transaction(self._database, work)
+
+    def fail(self, claim: Claim, code: str, message: str) -> None:
+        """End the job as failed, its dead letter being due; raises ClaimLostError."""
+        if not self._fail(held_by(claim), code, message):
+            raise ClaimLostError
+
+    def give_up(self, job_id: str, code: str, message: str) -> bool:
+        """The same for a job whose last attempt died; False when it is not so any more."""
+        allowed = {
+            "_id": ObjectId(job_id),
+            "status": str(JobStatus.PROCESSING),
+            "$expr": IS_EXHAUSTED,
+        }
+        return self._fail(allowed, code, message)
+
+    def note_letter(self, job_id: str) -> None:
+        """Note that the dead letter of a failed job is written."""
+        with store_errors():
+            self._database[JOBS].update_one(
+                {"_id": ObjectId(job_id), "dead_letter": LETTER_DUE},
+                {"$set": {"dead_letter": LETTER_WRITTEN}, "$unset": {"due_at": ""}},
+            )
 
     def _push_resume(self, user_id: ObjectId, resume: Document, session: ClientSession) -> None:
         # Not $push: the customer's Go services write an empty list as null, which $push refuses.
@@ -140,21 +136,16 @@ class MongoWorkStore:
             raise UserHasResumeError
         raise UserUnknownError
 
-    def _why_missed(self, key: ObjectId) -> Busy | ClaimMiss:
-        with store_errors():
-            job = self._database[JOBS].find_one(
-                {"_id": key}, {"status": 1, "attempt": 1, "lease_until": 1}
+    def _fail(self, allowed: Document, code: str, message: str) -> bool:
+        def work(session: ClientSession) -> bool:
+            before = fail_job(
+                self._database,
+                session,
+                allowed=allowed,
+                reason=(code, message),
+                file_retention=self._failed_file_retention,
+                letter=True,
             )
-        if job is None:
-            return ClaimMiss.UNKNOWN
-        if JobStatus(job["status"]).is_terminal:
-            return ClaimMiss.FINISHED
-        return Busy(job["attempt"], job.get("lease_until"))
+            return before is not None
 
-
-def _held_by(claim: Claim) -> Document:
-    return {
-        "_id": ObjectId(claim.job_id),
-        "status": str(JobStatus.PROCESSING),
-        "attempt": claim.attempt,
-    }
+        return in_transaction(self._database, work)

@@ -40,13 +40,18 @@ def new_job(user_id: str, **changes: Any) -> NewJob:
 @pytest.fixture(params=["mongo", "inline"])
 def uploads(request: pytest.FixtureRequest, migrated: Database[Any]) -> MongoUploadStore:
     return MongoUploadStore(
-        migrated, storage_kind=request.param, answer_timeout=timedelta(seconds=45)
+        migrated,
+        storage_kind=request.param,
+        answer_timeout=timedelta(seconds=45),
+        failed_file_retention=timedelta(days=30),
     )
 
 
 @pytest.fixture
 def work(migrated: Database[Any]) -> MongoWorkStore:
-    return MongoWorkStore(migrated, lease=timedelta(seconds=30))
+    return MongoWorkStore(
+        migrated, lease=timedelta(seconds=30), failed_file_retention=timedelta(days=30)
+    )
 
 
 def claim(work: MongoWorkStore, job_id: str) -> Claim:

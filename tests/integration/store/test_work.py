@@ -14,17 +14,20 @@ from pymongo.database import Database
 
 from resumes.errors import ClaimLostError, UserHasResumeError, UserUnknownError
 from resumes.job import Claim, JobStatus, resume_id_of
-from resumes.ports import Busy, ClaimMiss, NewJob
+from resumes.ports import Busy, ClaimMiss, NewJob, NotDue, Unlettered
 from store.reads import MongoJobReader
 from store.uploads import MongoUploadStore
 from store.work import MongoWorkStore
 
 PDF = b"%PDF-1.7 ..."
 LEASE = timedelta(seconds=30)
+RETENTION = timedelta(days=30)
 
 
 def open_job(database: Database[Any], user_id: str, kind: Any = "mongo") -> str:
-    uploads = MongoUploadStore(database, storage_kind=kind, answer_timeout=LEASE)
+    uploads = MongoUploadStore(
+        database, storage_kind=kind, answer_timeout=LEASE, failed_file_retention=RETENTION
+    )
     job = uploads.open(NewJob(user_id, "resume.pdf", len(PDF), "0" * 64, 5, "2026-11-23", 20), PDF)
     return job.id
 
@@ -37,7 +40,7 @@ def expire_lease(database: Database[Any], job_id: str) -> None:
 
 @pytest.fixture
 def work(migrated: Database[Any]) -> MongoWorkStore:
-    return MongoWorkStore(migrated, lease=LEASE)
+    return MongoWorkStore(migrated, lease=LEASE, failed_file_retention=RETENTION)
 
 
 @pytest.fixture(params=["mongo", "inline"])
@@ -91,6 +94,10 @@ def test_a_held_job_is_busy_and_a_finished_one_is_finished(
     work.renew([claim])
     assert work.claim(claim.job_id, "two") != held
     work.fail(claim, "x", "y")
+    unlettered = work.claim(claim.job_id, "two")
+    assert isinstance(unlettered, Unlettered)
+    assert (unlettered.code, unlettered.message) == ("x", "y")
+    work.note_letter(claim.job_id)
     assert work.claim(claim.job_id, "two") is ClaimMiss.FINISHED
     assert work.claim(str(ObjectId()), "two") is ClaimMiss.UNKNOWN
 
@@ -154,6 +161,108 @@ def test_the_snapshot_holds_unfinished_and_lately_ended_jobs(
     assert reader.snapshot(claim.user_id, far_ahead) == []
 
 
+def make_due(database: Database[Any], job_id: str) -> None:
+    database["resume_parse_jobs"].update_one(
+        {"_id": ObjectId(job_id)}, [{"$set": {"next_retry_at": {"$subtract": ["$$NOW", 1]}}}]
+    )
+
+
+def document(database: Database[Any], job_id: str) -> dict[str, Any]:
+    return database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)}) or {}
+
+
+def test_a_released_job_is_pending_and_says_why_until_it_is_due(
+    work: MongoWorkStore, claim: Claim, migrated: Database[Any]
+) -> None:
+    work.release(claim, "parser_unavailable", "Later.", delay_s=60, counts=True)
+    job = document(migrated, claim.job_id)
+    assert (job["status"], job["attempt"], job["error_message"]) == ("pending", 1, "Later.")
+    assert job["due_at"] == job["next_retry_at"] > job["updated_at"]
+    assert "lease_until" not in job
+    missed = work.claim(claim.job_id, "two")
+    assert isinstance(missed, NotDue)
+    assert 50 < missed.wait_s <= 60
+    make_due(migrated, claim.job_id)
+    again = work.claim(claim.job_id, "two")
+    assert isinstance(again, Claim)
+    assert (again.attempt, again.counted, again.is_last) == (2, 2, False)
+    job = document(migrated, claim.job_id)
+    assert "next_retry_at" not in job
+    assert job["due_at"] == job["lease_until"]
+    events = [event["to"] for event in migrated["job_events"].find(sort=[("rev", 1)])]
+    assert events == ["pending", "processing", "pending", "processing"]
+    with pytest.raises(ClaimLostError):
+        work.release(claim, "x", "y", delay_s=0, counts=True)
+
+
+def test_a_forgiven_attempt_fences_and_does_not_count(
+    work: MongoWorkStore, claim: Claim, migrated: Database[Any]
+) -> None:
+    work.release(claim, "parser_unavailable", "Later.", delay_s=0, counts=False)
+    again = work.claim(claim.job_id, "two")
+    assert isinstance(again, Claim)
+    assert (again.attempt, again.counted) == (2, 1)
+    assert document(migrated, claim.job_id)["forgiven"] == 1
+
+
+def test_a_job_that_nobody_runs_can_be_postponed_without_an_attempt(
+    work: MongoWorkStore, job_id: str, migrated: Database[Any]
+) -> None:
+    assert work.postpone(job_id, 60)
+    job = document(migrated, job_id)
+    assert (job["status"], job["attempt"], job["rev"]) == ("pending", 0, 1)
+    assert job["due_at"] == job["next_retry_at"]
+    make_due(migrated, job_id)
+    claim = work.claim(job_id, "one")
+    assert isinstance(claim, Claim)
+    assert not work.postpone(job_id, 60)  # it runs
+    expire_lease(migrated, job_id)
+    assert work.postpone(job_id, 60)  # it did
+    work.fail(claim, "x", "y")
+    assert not work.postpone(job_id, 60)
+    assert not work.postpone(str(ObjectId()), 60)
+
+
+def test_a_job_whose_last_attempt_died_is_exhausted_and_given_up_once(
+    work: MongoWorkStore, claim: Claim, migrated: Database[Any]
+) -> None:
+    migrated["resume_parse_jobs"].update_one({}, {"$set": {"max_attempts": 1}})
+    assert isinstance(work.claim(claim.job_id, "two"), Busy)
+    assert not work.give_up(claim.job_id, "x", "y")
+    expire_lease(migrated, claim.job_id)
+    assert work.claim(claim.job_id, "two") is ClaimMiss.EXHAUSTED
+    assert work.give_up(claim.job_id, "attempts_exhausted", "Sorry.")
+    assert not work.give_up(claim.job_id, "attempts_exhausted", "Sorry.")
+    job = document(migrated, claim.job_id)
+    assert (job["status"], job["error_code"], job["attempt"]) == ("failed", "attempts_exhausted", 1)
+    with pytest.raises(ClaimLostError):
+        work.complete(claim, resume_id_of(claim.job_id), {}, {})
+
+
+def test_a_failed_job_has_something_due_until_its_letter_is_written(
+    work: MongoWorkStore, claim: Claim, migrated: Database[Any]
+) -> None:
+    work.fail(claim, "x", "y")
+    job = document(migrated, claim.job_id)
+    assert (job["dead_letter"], "due_at" in job) == ("due", True)
+    work.note_letter(claim.job_id)
+    job = document(migrated, claim.job_id)
+    assert (job["dead_letter"], "due_at" in job) == ("written", False)
+    assert job["updated_at"] == document(migrated, claim.job_id)["updated_at"]
+
+
+def test_the_bytes_of_a_failed_job_have_an_end(
+    work: MongoWorkStore, claim: Claim, migrated: Database[Any]
+) -> None:
+    work.fail(claim, "x", "y")
+    job = document(migrated, claim.job_id)
+    if job["storage"] == "inline":
+        expires_at = job["file_expires_at"]
+    else:
+        expires_at = (migrated["resume_files"].find_one() or {})["expires_at"]
+    assert expires_at - job["updated_at"] == RETENTION
+
+
 class Attempts(RuleBasedStateMachine):
     """Any number of attempts at one job: dead, late, or run twice; on the real store."""
 
@@ -165,7 +274,7 @@ class Attempts(RuleBasedStateMachine):
         [self.database] = self.databases
         self.user_id = str(self.database["user"].insert_one({}).inserted_id)
         self.job_id = open_job(self.database, self.user_id)
-        self.work = MongoWorkStore(self.database, lease=LEASE)
+        self.work = MongoWorkStore(self.database, lease=LEASE, failed_file_retention=RETENTION)
         self.claims: list[Claim] = []
 
     @rule(lease_has_expired=st.booleans())
@@ -176,16 +285,21 @@ class Attempts(RuleBasedStateMachine):
         if isinstance(claimed, Claim):
             self.claims.append(claimed)
 
-    @rule(which=st.integers(0, 3), completes=st.booleans())
-    def finish(self, which: int, *, completes: bool) -> None:
+    @rule(
+        which=st.integers(0, 3),
+        end=st.sampled_from(["completes", "fails", "counts", "does not count"]),
+    )
+    def finish(self, which: int, *, end: str) -> None:
         if not self.claims:
             return
         claim = self.claims[which % len(self.claims)]
         with suppress(ClaimLostError, UserHasResumeError):
-            if completes:
+            if end == "completes":
                 self.work.complete(claim, resume_id_of(self.job_id), {}, {})
-            else:
+            elif end == "fails":
                 self.work.fail(claim, "x", "y")
+            else:
+                self.work.release(claim, "x", "y", delay_s=0, counts=end == "counts")
             assert claim == self.claims[-1], "an attempt that was taken over ended the job"
 
     @invariant()

@@ -1,0 +1,54 @@
+"""End a job as failed: one transition with all that belongs to it, whoever gives the job up."""
+
+from datetime import timedelta
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from resumes.job import JobStatus
+from store.connection import Document
+from store.transitions import FILES, from_now, transition
+
+#: A worker failed the job, and its dead letter may not be written yet.
+LETTER_DUE = "due"
+LETTER_WRITTEN = "written"
+
+
+def fail_job(
+    database: Database[Document],
+    session: ClientSession,
+    *,
+    allowed: Document,
+    reason: tuple[str, str],
+    file_retention: timedelta,
+    letter: bool,
+) -> Document | None:
+    """Fail the job that `allowed` matches; return it as it was before, None on a miss.
+
+    `reason` is a code and a message for the user. The file stays for `file_retention`, since a
+    replay needs it. With `letter` something is due until the job's dead letter is written.
+    """
+    file_expires_at = from_now(file_retention.total_seconds())
+    is_inline = {"$eq": ["$storage", "inline"]}
+    before = transition(
+        database,
+        session,
+        allowed=allowed,
+        to=JobStatus.FAILED,
+        values={
+            "error_code": reason[0],
+            "error_message": reason[1],
+            **({"dead_letter": LETTER_DUE} if letter else {}),
+        },
+        computed={
+            "lease_until": "$$REMOVE",
+            "next_retry_at": "$$REMOVE",
+            "due_at": "$$NOW" if letter else "$$REMOVE",
+            "file_expires_at": {"$cond": [is_inline, file_expires_at, "$$REMOVE"]},
+        },
+    )
+    if before is not None:
+        database[FILES].update_one(
+            {"_id": before["_id"]}, [{"$set": {"expires_at": file_expires_at}}], session=session
+        )
+    return before
