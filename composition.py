@@ -1,10 +1,15 @@
-"""What both composition roots build alike from the settings: the database, the broker."""
+"""What the composition roots build alike: the database, the broker, a stop on signals."""
 
+import os
+import signal
+import threading
+from types import FrameType
 from typing import Any
 
 from pymongo.database import Database
 
-from settings import KafkaSettings, Settings
+from settings import Settings
+from settings_sections import KafkaSettings
 from store.connection import connect
 from tasks.broker import build_broker, kafka_security
 from tasks.kafka_broker import KafkaBroker
@@ -47,3 +52,15 @@ def _connection(kafka: KafkaSettings) -> dict[str, Any]:
         password=kafka.password.get_secret_value(),
     )
     return {"bootstrap_servers": kafka.brokers, **security}
+
+
+def stop_on_signals(stopping: threading.Event) -> None:
+    """Set the event at SIGTERM or SIGINT; a second one ends the process at once."""
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            os._exit(128 + signum)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)

@@ -5,25 +5,28 @@
 """
 
 import os
-import signal
 import socket
 import sys
 import threading
-from types import FrameType
 
 import dramatiq
 import structlog
 
-from composition import connect_database, make_broker
+from composition import connect_database, make_broker, stop_on_signals
 from observability import configure_logging, exposition
+from resumes.backoff import Backoff
 from resumes.parse import ParseResume
 from settings import Settings, load_settings_or_exit
+from settings_sections import ServicesSettings
+from store.breakers import MongoBreakerStore
 from store.connection import disconnect, is_reachable
 from store.work import MongoWorkStore
-from tasks.actors import ParseResumeRunner, declare_parse_resume, log_claim
+from tasks.actors import LetterNote, ParseResumeRunner, declare_parse_resume, log_claim
+from tasks.circuit_breaker import ParserBreaker
 from tasks.leases import LeaseKeeper
-from tasks.parser_client import ParserClient
+from tasks.parser_client import GuardedParser
 from tasks.probe_server import start_probe_server
+from tasks.queue import JobLetters
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,8 @@ _SELECT_TIMEOUT_S = 10
 _STORE_TIMEOUT_S = 30
 #: Longer than the longest rebalance: whoever has not polled for so long hangs.
 _HUNG_AFTER_S = 60
+#: Beyond the timeouts of its call, a probe has died.
+_PROBE_MARGIN_S = 2
 #: How long an idle thread waits before it looks whether it should stop.
 _IDLE_LOOK_MS = 200
 
@@ -41,7 +46,7 @@ def main() -> int:
     settings = load_settings_or_exit()
     configure_logging(settings.app.log_level, process="worker")
     stopping = threading.Event()
-    _stop_on_signals(stopping)
+    stop_on_signals(stopping)
     run(settings, stopping)
     return 0
 
@@ -51,22 +56,25 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     database = connect_database(
         settings, select_timeout_s=_SELECT_TIMEOUT_S, timeout_s=_STORE_TIMEOUT_S
     )
-    store = MongoWorkStore(database, lease=settings.jobs.lease)
-    leases = LeaseKeeper(store, lease_s=settings.jobs.lease.total_seconds())
-    services = settings.services
+    jobs, services = settings.jobs, settings.services
+    store = MongoWorkStore(
+        database, lease=jobs.lease, failed_file_retention=jobs.failed_file_retention
+    )
+    leases = LeaseKeeper(store, lease_s=jobs.lease.total_seconds())
+    broker = make_broker(settings)
+    broker.add_middleware(LetterNote(store.note_letter))
     parse_resume = ParseResume(
         jobs=store,
-        parser=ParserClient(
-            str(services.resume_parser_url),
-            connect_timeout_s=services.parser_connect_timeout.total_seconds(),
-            timeout_s=services.parser_timeout.total_seconds(),
-        ),
+        parser=_parser(services, MongoBreakerStore(database, "parser")),
         leases=leases,
+        letters=JobLetters(broker, settings.kafka.resume_parse_topic),
+        backoff=Backoff(
+            jobs.retry_backoff_min.total_seconds(), jobs.retry_backoff_max.total_seconds()
+        ),
         worker=f"{socket.gethostname()}:{os.getpid()}",
         pause=stopping.wait,
         on_claimed=log_claim,
     )
-    broker = make_broker(settings)
     declare_parse_resume(broker, settings.kafka.resume_parse_topic, ParseResumeRunner(parse_resume))
     # One process may own all partitions; the broker keeps each to `num_workers` at a time.
     threads = settings.kafka.num_partitions * settings.kafka.num_workers
@@ -84,21 +92,28 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     log.info("worker.started", threads=threads, topic=settings.kafka.resume_parse_topic)
     stopping.wait()
     log.info("worker.stopping")
-    worker.stop(timeout=int(settings.jobs.shutdown_timeout.total_seconds() * 1000))
+    worker.stop(timeout=int(jobs.shutdown_timeout.total_seconds() * 1000))
     leases.close()
     broker.close()
     disconnect()
     log.info("worker.stopped")
 
 
-def _stop_on_signals(stopping: threading.Event) -> None:
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
-            os._exit(128 + signum)
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+def _parser(services: ServicesSettings, store: MongoBreakerStore) -> GuardedParser:
+    connect_timeout_s = services.parser_connect_timeout.total_seconds()
+    timeout_s = services.parser_timeout.total_seconds()
+    breaker = ParserBreaker(
+        store,
+        failures=services.parser_breaker_failures,
+        pause_s=services.parser_breaker_pause.total_seconds(),
+        probe_s=connect_timeout_s + timeout_s + _PROBE_MARGIN_S,
+    )
+    return GuardedParser(
+        str(services.resume_parser_url),
+        breaker,
+        connect_timeout_s=connect_timeout_s,
+        timeout_s=timeout_s,
+    )
 
 
 if __name__ == "__main__":

@@ -1,25 +1,32 @@
 """The task: decode a record, call the use case, tell the broker what became of it.
 
 Runs on dramatiq's worker threads. The exceptions that leave here are the broker's business: a
-failed job's error becomes a dead letter, `PutBack` leaves the record for another try.
+failed job's error becomes a dead letter, `Retry` sends the record to the delay tiers, `PutBack`
+leaves it where it is.
 """
 
+import math
 import time
 from collections.abc import Callable
 
 import dramatiq
 import structlog
+from dramatiq import Broker, MessageProxy
+from dramatiq.errors import Retry
+from dramatiq.middleware import Middleware
 
 from resumes.errors import (
     InvalidRecordError,
     JobFailedError,
+    QueueUnavailableError,
+    RunLaterError,
     StoppedEarlyError,
     StoreUnavailableError,
 )
-from resumes.job import Claim
+from resumes.job import Claim, is_object_id
 from resumes.parse import ParseOutcome, ParseResume
 from tasks.kafka_broker import KafkaBroker, PutBack
-from tasks.metrics import JOB_SECONDS, JOBS_PROCESSED
+from tasks.metrics import JOB_SECONDS, JOBS_PROCESSED, JOBS_RETRIED
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +69,12 @@ class ParseResumeRunner:
         except InvalidRecordError as error:
             job_log.warning("record.invalid", reason=str(error))
             raise
-        except (StoreUnavailableError, StoppedEarlyError) as error:
+        except RunLaterError as later:
+            reason = getattr(later.__cause__, "code", later.code)
+            JOBS_RETRIED.labels(reason).inc()
+            job_log.info("job.waits", delay_s=round(later.delay_s, 3), reason=reason)
+            raise Retry(delay=_to_ms(later.delay_s)) from None
+        except (StoreUnavailableError, QueueUnavailableError, StoppedEarlyError) as error:
             job_log.warning("job.put_back", code=error.code)
             raise PutBack from error
         if outcome is ParseOutcome.SKIPPED:
@@ -71,6 +83,34 @@ class ParseResumeRunner:
         JOB_SECONDS.observe(time.monotonic() - started)
         JOBS_PROCESSED.labels("completed", "").inc()
         job_log.info("job.completed", ms=round((time.monotonic() - started) * 1000))
+
+
+class LetterNote(Middleware):
+    """Notes on a failed job that its dead letter is on Kafka; `note(job_id)` keeps it.
+
+    A note that is lost, or a process that dies before it, costs a look at the dead letters: the
+    rescuer sends the job's record once more.
+    """
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def after_nack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """Called once the dead letter is safe."""
+        job_id = str(message.kwargs.get("job_id", ""))
+        # Of a record that went to another owner no letter was written: he decides.
+        is_owned = getattr(message, "is_owned", False)
+        if message.actor_name != PARSE_RESUME or not is_object_id(job_id) or not is_owned:
+            return
+        try:
+            self._note(job_id)
+        except StoreUnavailableError:
+            log.warning("dead_letter.not_noted", job_id=job_id)
+
+
+def _to_ms(delay_s: float) -> int:
+    # Not 0: dramatiq would take it as "no delay given".
+    return max(1, math.ceil(delay_s * 1000))
 
 
 def log_claim(claim: Claim) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dramatiq.errors import Retry
 from dramatiq.middleware import Middleware, ShutdownNotifications
 
 from tasks.actors import PARSE_RESUME
@@ -23,8 +24,8 @@ def build_broker(
     `connection`: KafkaBroker's bootstrap_servers, publish_timeout_s and security options.
     """
     middleware: list[Middleware] = [
-        # The job decides about retries; a task that raises all the same becomes a dead letter.
-        Retries(max_retries=0),
+        # The job decides when it runs again; a task that raises anything else is a dead letter.
+        Retries(retry_when=lambda _, error: isinstance(error, Retry)),
         # Lets a stopping worker's tasks know.
         ShutdownNotifications(),
     ]

@@ -22,6 +22,25 @@ PARSER_SECONDS = Histogram(
     "One call of the parser.",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+JOBS_RETRIED = Counter(
+    "resume_jobs_retried_total",
+    "Jobs that wait for another attempt, by the reason's code.",
+    ["reason"],
+)
+JOBS_RESCUED = Counter(
+    "resume_jobs_rescued_total",
+    "Jobs that the rescuer found without a record, by what it did: published or given_up.",
+    ["action"],
+)
+RESCUE_ROUNDS = Counter("resume_rescue_rounds_total", "Rounds of the rescuer.", ["outcome"])
+BREAKER_STATE = Gauge(
+    "resume_parser_breaker_state",
+    "The parser's circuit breaker: 0 closed, 1 half-open (a probe tests), 2 open.",
+    multiprocess_mode="mostrecent",
+)
+BREAKER_CHANGES = Counter(
+    "resume_parser_breaker_changes_total", "Changes of the breaker seen, by the new state.", ["to"]
+)
 RECORDS_PUBLISHED = Counter("kafka_records_published_total", "Acknowledged records.", ["topic"])
 PUBLISH_FAILURES = Counter("kafka_publish_failures_total", "Records not acknowledged.", ["topic"])
 PUBLISH_SECONDS = Histogram(

@@ -2,12 +2,14 @@
 
 Called by worker threads. Promises: ends within `max_tries` x `timeout_s` plus the pauses; holds at
 most `MAX_ANSWER_BYTES` of an answer; follows no redirect and no proxy. Retries here are for blips
-of seconds; whatever lasts longer is the broker's business.
+of seconds; whatever lasts longer is waited out on Kafka (`resumes/backoff.py`).
 """
 
 import json
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from urllib3.exceptions import HTTPError
 
 from resumes.cv import without_surrogates
 from resumes.errors import ParserBadAnswerError, ParserRejectedError, ParserUnavailableError
+from tasks.circuit_breaker import ClosedOffError, ParserBreaker
 from tasks.metrics import PARSER_CALLS, PARSER_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -43,6 +46,7 @@ class _TransientError(Exception):
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+        self.is_of_probe = False
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,21 @@ class _Answer:
 
 
 class ParserClient:
-    """`POST {url}/parse/pdf`; one per process, safe for concurrent calls."""
+    """`POST {url}/parse/pdf`; one per process, safe for concurrent calls.
 
-    def __init__(self, url: str, *, connect_timeout_s: float, timeout_s: float) -> None:
+    Each try is made inside `calling`, a circuit breaker's context: it yields whether the call is a
+    probe, or raises ClosedOffError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float,
+        timeout_s: float,
+        calling: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(False),
+    ) -> None:
+        self._calling = calling
         self._url = f"{url.rstrip('/')}/parse/pdf"
         self._connect_timeout_s = connect_timeout_s
         self._timeout_s = timeout_s
@@ -64,8 +80,8 @@ class ParserClient:
     def parse(self, file_name: str, data: bytes) -> dict[str, Any]:
         """Return `cv_data`.
 
-        Raises ParserUnavailableError after the last try, ParserRejectedError or
-        ParserBadAnswerError at once.
+        Raises ParserUnavailableError after the last try or when the breaker is open,
+        ParserRejectedError or ParserBadAnswerError at once.
         """
         tries = Retrying(
             retry=retry_if_exception_type(_TransientError),
@@ -75,17 +91,23 @@ class ParserClient:
         )
         try:
             return tries(self._try_once, file_name, data)
+        except ClosedOffError as error:
+            raise ParserUnavailableError(counts=False) from error
         except _TransientError as error:
             log.warning("parser.unavailable", reason=str(error))
-            raise ParserUnavailableError from error
+            raise ParserUnavailableError(
+                retry_after_s=error.retry_after_s, counts=not error.is_of_probe
+            ) from error
 
     def _try_once(self, file_name: str, data: bytes) -> dict[str, Any]:
-        with PARSER_SECONDS.time():
+        with self._calling() as is_probe, PARSER_SECONDS.time():
             try:
                 answer = self._post(file_name, data)
                 cv_data = _cv_data(answer)
             except (_TransientError, ParserRejectedError, ParserBadAnswerError) as error:
                 PARSER_CALLS.labels(type(error).__name__.strip("_")).inc()
+                if isinstance(error, _TransientError):
+                    error.is_of_probe = is_probe
                 raise
         PARSER_CALLS.labels("ok").inc()
         return cv_data
@@ -117,6 +139,29 @@ class ParserClient:
             session.headers["Accept-Encoding"] = "identity"
             self._local.session = session
         return session
+
+
+class GuardedParser:
+    """The core's Parser: the client, each of its calls inside the circuit breaker."""
+
+    def __init__(
+        self, url: str, breaker: ParserBreaker, *, connect_timeout_s: float, timeout_s: float
+    ) -> None:
+        self._breaker = breaker
+        self._client = ParserClient(
+            url,
+            connect_timeout_s=connect_timeout_s,
+            timeout_s=timeout_s,
+            calling=breaker.calling,
+        )
+
+    def parse(self, file_name: str, data: bytes) -> dict[str, Any]:
+        """Return `cv_data`; raise a JobFailedError, of which ParserUnavailableError may pass."""
+        return self._client.parse(file_name, data)
+
+    def closed_for_s(self) -> float:
+        """Return for how long no call should be made; 0 when one may be tried."""
+        return self._breaker.closed_for_s()
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:

@@ -1,14 +1,20 @@
-"""The core's ParseQueue: enqueue the actor and wait for Kafka's acknowledgement."""
+"""The queue as the core sees it: publish a job, ask how far the workers are, look for a letter."""
+
+from datetime import datetime, timedelta
 
 import dramatiq
 from dramatiq.errors import BrokerConnectionError
 
-from resumes.errors import PublishFailedError
+from resumes.errors import PublishFailedError, QueueUnavailableError
 from resumes.job import Job
+from tasks.kafka_broker import KafkaBroker, LetterFilter
+
+#: Clocks of database and Kafka may differ.
+_SINCE_MARGIN = timedelta(minutes=5)
 
 
 class ActorParseQueue:
-    """One per web process; safe for concurrent calls."""
+    """One per process; safe for concurrent calls."""
 
     def __init__(self, actor: dramatiq.Actor[..., None]) -> None:
         self._actor = actor
@@ -23,3 +29,41 @@ class ActorParseQueue:
             )
         except BrokerConnectionError as error:
             raise PublishFailedError from error
+
+
+class WatchedParseQueue(ActorParseQueue):
+    """The same for the rescuer, who sends only what the workers have not got any more."""
+
+    def __init__(self, actor: dramatiq.Actor[..., None], broker: KafkaBroker) -> None:
+        super().__init__(actor)
+        self._broker = broker
+        self._queue_name = actor.queue_name
+
+    def handled_until(self) -> datetime | None:
+        """Return when the oldest record was published that is not done; None: all are."""
+        try:
+            return self._broker.handled_until(self._queue_name)
+        except BrokerConnectionError as error:
+            raise QueueUnavailableError from error
+
+
+class JobLetters:
+    """The dead letters of the queue; one per worker process, safe for concurrent calls."""
+
+    def __init__(self, broker: KafkaBroker, queue_name: str) -> None:
+        self._broker = broker
+        self._queue_name = queue_name
+
+    def has(self, job_id: str, *, since: datetime) -> bool:
+        """True when the job has a dead letter; raise QueueUnavailableError when nobody knows."""
+        wanted = LetterFilter(key=job_id, since=since - _SINCE_MARGIN, include_handled=True)
+        letters = self._broker.dead_letters(self._queue_name)
+        cursor = None
+        try:
+            while True:
+                page = letters.page(wanted, limit=1, cursor=cursor)
+                if page.letters or page.cursor is None:
+                    return bool(page.letters)
+                cursor = page.cursor
+        except BrokerConnectionError as error:
+            raise QueueUnavailableError from error

@@ -2,14 +2,22 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
-from resumes.errors import AttemptsExhaustedError, FileLostError, StoppedEarlyError
+from resumes.backoff import Backoff
+from resumes.errors import (
+    AttemptsExhaustedError,
+    FileLostError,
+    LetterMissingError,
+    ParserUnavailableError,
+    RunLaterError,
+    StoppedEarlyError,
+)
 from resumes.job import Claim
 from resumes.parse import ParseOutcome, ParseResume
 from resumes.ports import Busy, NewJob
@@ -20,6 +28,7 @@ from tests.eventually import eventually
 from tests.services.parser_double import CV_DATA
 
 LEASE = timedelta(seconds=1)
+RETENTION = timedelta(days=30)
 
 
 class HeldParser:
@@ -29,18 +38,38 @@ class HeldParser:
         self.calls = 0
         self.called = threading.Event()
         self.answer = threading.Event()
+        #: Raised by the coming calls, one each.
+        self.errors: list[Exception] = []
+        #: What the breaker says, look by look; then that it is closed.
+        self.closed_for: list[float] = []
 
     def parse(self, file_name: str, data: bytes) -> dict[str, Any]:
         self.calls += 1
         self.called.set()
         assert (file_name, data) == ("resume.pdf", b"%PDF-")
         assert self.answer.wait(30)
+        if self.errors:
+            raise self.errors.pop(0)
         return CV_DATA
+
+    def closed_for_s(self) -> float:
+        return self.closed_for.pop(0) if self.closed_for else 0.0
+
+
+class Letters:
+    """The dead letters that there are."""
+
+    def __init__(self) -> None:
+        self.job_ids: set[str] = set()
+
+    def has(self, job_id: str, *, since: datetime) -> bool:
+        assert since <= datetime.now(UTC)
+        return job_id in self.job_ids
 
 
 @pytest.fixture
 def store(migrated: Database[Any]) -> MongoWorkStore:
-    return MongoWorkStore(migrated, lease=LEASE)
+    return MongoWorkStore(migrated, lease=LEASE, failed_file_retention=RETENTION)
 
 
 @pytest.fixture
@@ -57,15 +86,22 @@ def parser() -> HeldParser:
 
 
 @pytest.fixture
+def letters() -> Letters:
+    return Letters()
+
+
+@pytest.fixture
 def job_id(migrated: Database[Any], user_id: str) -> str:
-    uploads = MongoUploadStore(migrated, storage_kind="mongo", answer_timeout=LEASE)
+    uploads = MongoUploadStore(
+        migrated, storage_kind="mongo", answer_timeout=LEASE, failed_file_retention=RETENTION
+    )
     new_job = NewJob(user_id, "resume.pdf", 5, "0" * 64, 2, "2026-11-23", 20)
     return uploads.open(new_job, b"%PDF-").id
 
 
 @pytest.fixture
 def parse_resume(
-    store: MongoWorkStore, leases: LeaseKeeper, parser: HeldParser
+    store: MongoWorkStore, leases: LeaseKeeper, parser: HeldParser, letters: Letters
 ) -> Callable[..., ParseResume]:
     never_stopping = threading.Event()
 
@@ -74,12 +110,20 @@ def parse_resume(
             jobs=store,
             parser=parser,
             leases=leases,
+            letters=letters,
+            backoff=Backoff(min_s=60, max_s=3600),
             worker="test",
             pause=pause,
             on_claimed=lambda _claim: None,
         )
 
     return make
+
+
+def expire_lease(database: Database[Any]) -> None:
+    database["resume_parse_jobs"].update_one(
+        {}, [{"$set": {"lease_until": {"$subtract": ["$$NOW", 1]}}}]
+    )
 
 
 def run(subject: ParseResume, job_id: str, ends: list[Any]) -> threading.Thread:
@@ -144,12 +188,15 @@ def test_a_job_whose_attempts_all_died_is_given_up(
     migrated: Database[Any],
     job_id: str,
 ) -> None:
-    migrated["resume_parse_jobs"].update_one({}, {"$set": {"attempt": 2}})
+    for worker in ("killed", "killed too"):
+        assert isinstance(store.claim(job_id, worker), Claim)
+        expire_lease(migrated)
     with pytest.raises(AttemptsExhaustedError):
         parse_resume().run(job_id)
     job = migrated["resume_parse_jobs"].find_one()
     assert job
     assert (job["status"], job["error_code"]) == ("failed", "attempts_exhausted")
+    assert job["attempt"] == job["max_attempts"]
     assert store.load_file(job_id) == b"%PDF-"
 
 
@@ -167,3 +214,127 @@ def test_a_stopping_worker_does_not_wait_for_another_ones_job(
     store.claim(job_id, "another")
     with pytest.raises(StoppedEarlyError):
         parse_resume(pause=lambda _seconds: True).run(job_id)
+
+
+def the_job(database: Database[Any]) -> dict[str, Any]:
+    return database["resume_parse_jobs"].find_one() or {}
+
+
+def make_due(database: Database[Any]) -> None:
+    database["resume_parse_jobs"].update_one({}, {"$unset": {"next_retry_at": ""}})
+
+
+def test_a_transient_failure_leaves_the_job_pending_until_its_attempts_are_used_up(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    parser.answer.set()
+    parser.errors = [ParserUnavailableError(), ParserUnavailableError()]
+    with pytest.raises(RunLaterError) as later:
+        parse_resume().run(job_id)
+    assert 60 <= later.value.delay_s <= 72
+    assert (the_job(migrated)["status"], the_job(migrated)["attempt"]) == ("pending", 1)
+    with pytest.raises(RunLaterError) as too_early:  # a duplicate of its record
+        parse_resume().run(job_id)
+    assert 50 < too_early.value.delay_s <= 72
+    assert parser.calls == 1
+    make_due(migrated)
+    with pytest.raises(ParserUnavailableError):
+        parse_resume().run(job_id)
+    job = the_job(migrated)
+    assert (job["status"], job["attempt"], job["dead_letter"]) == ("failed", 2, "due")
+    assert parser.calls == 2
+
+
+def test_what_the_parser_asks_for_is_granted(
+    parse_resume: Callable[..., ParseResume], parser: HeldParser, job_id: str
+) -> None:
+    parser.answer.set()
+    parser.errors = [ParserUnavailableError(retry_after_s=600)]
+    with pytest.raises(RunLaterError) as later:
+        parse_resume().run(job_id)
+    assert later.value.delay_s >= 600
+
+
+def test_attempts_that_met_an_open_breaker_do_not_count(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    parser.answer.set()
+    parser.errors = [ParserUnavailableError(counts=False) for _ in range(4)]
+    for _ in range(4):
+        with pytest.raises(RunLaterError):
+            parse_resume().run(job_id)
+        make_due(migrated)
+    assert parse_resume().run(job_id) is ParseOutcome.COMPLETED
+    assert (the_job(migrated)["attempt"], the_job(migrated)["forgiven"]) == (5, 4)
+
+
+def test_a_file_that_breaks_the_parser_is_not_forgiven_for_ever(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    parser.answer.set()
+    migrated["resume_parse_jobs"].update_one({}, {"$set": {"attempt": 101, "forgiven": 100}})
+    parser.errors = [ParserUnavailableError(counts=False)]
+    with pytest.raises(ParserUnavailableError):
+        parse_resume().run(job_id)
+    assert the_job(migrated)["status"] == "failed"
+
+
+def test_while_the_breaker_is_open_a_job_waits_unclaimed(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    parser.closed_for = [5.0, 4.5]
+    with pytest.raises(RunLaterError) as later:
+        parse_resume(pause=lambda _seconds: False).run(job_id)
+    assert 4.5 <= later.value.delay_s <= 14.5
+    job = the_job(migrated)
+    assert (job["status"], job["attempt"], parser.calls) == ("pending", 0, 0)
+    assert job["next_retry_at"] == job["due_at"]
+
+
+def test_a_breaker_that_closes_meanwhile_lets_the_job_run(
+    parse_resume: Callable[..., ParseResume], parser: HeldParser, job_id: str
+) -> None:
+    parser.answer.set()
+    parser.closed_for = [5.0]
+    assert parse_resume(pause=lambda _seconds: False).run(job_id) is ParseOutcome.COMPLETED
+
+
+def test_an_open_breaker_holds_back_no_job_that_has_ended(
+    parse_resume: Callable[..., ParseResume], parser: HeldParser, job_id: str
+) -> None:
+    parser.answer.set()
+    assert parse_resume().run(job_id) is ParseOutcome.COMPLETED
+    parser.closed_for = [5.0, 4.5]
+    assert parse_resume(pause=lambda _seconds: False).run(job_id) is ParseOutcome.SKIPPED
+
+
+def test_a_letter_that_was_not_written_is_written_and_one_that_was_is_not(
+    parse_resume: Callable[..., ParseResume],
+    store: MongoWorkStore,
+    letters: Letters,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    claim = store.claim(job_id, "killed before the letter")
+    assert isinstance(claim, Claim)
+    store.fail(claim, "parser_rejected", "No text.")
+    with pytest.raises(LetterMissingError, match="No text") as missing:
+        parse_resume().run(job_id)
+    assert missing.value.code == "parser_rejected"
+    letters.job_ids.add(job_id)
+    assert parse_resume().run(job_id) is ParseOutcome.SKIPPED
+    assert the_job(migrated)["dead_letter"] == "written"
+    letters.job_ids.clear()
+    assert parse_resume().run(job_id) is ParseOutcome.SKIPPED
