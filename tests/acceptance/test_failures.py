@@ -34,13 +34,54 @@ def test_a_transient_failure_that_lasts_ends_failed_with_one_dead_letter(
     with doubled.socket(user) as frames:
         job_id = doubled.accepted(user)
         payloads = frames.until_ended(job_id)
-    assert [payload["status"] for payload in payloads] == ["pending", "processing", "failed"]
+    # Each attempt is seen to begin and to end; the last error is told while the job waits.
+    attempts = ["processing", "pending"] * 2 + ["processing", "failed"]
+    assert [payload["status"] for payload in payloads] == ["pending", *attempts]
+    assert all(payload["error_message"] for payload in payloads[2::2])
     ended = doubled.status(user, job_id)
     assert (ended["status"], ended["error_code"]) == ("failed", "parser_unavailable")
+    assert (ended["attempt"], ended["next_retry_at"]) == (3, None)
     assert payloads[-1]["error_message"] == ended["error_message"] != ""
-    assert double.calls == 3
+    assert double.calls == 3 * 3, "three attempts of three tries, and no policy beside them"
     letter = double_dead_letters.find(key=job_id.encode())
     assert b"ParserUnavailableError" in dict(letter.headers)["kafka_dlt-exception-fqcn"]
+
+
+def test_an_outage_that_ends_is_survived_and_shown_meanwhile(
+    doubled: ServiceClient, double: ParserDouble
+) -> None:
+    double.behave = lambda request, number: (
+        request.json(503, {}) if number <= 6 else completes(request, number)
+    )
+    user = doubled.new_user()
+    with doubled.socket(user) as frames:
+        payloads = frames.until_ended(doubled.accepted(user))
+    assert [payload["status"] for payload in payloads][-3:] == [
+        "pending",
+        "processing",
+        "completed",
+    ]
+    assert (payloads[-2]["error_message"], payloads[-1]["cv_data"]) == ("", CV_DATA)
+    assert double.calls == 7
+
+
+def test_retry_after_is_obeyed_between_attempts(
+    doubled: ServiceClient, double: ParserDouble
+) -> None:
+    # Longer than a try waits for in its thread; our own pause would be a tenth of a second.
+    double.behave = lambda request, number: (
+        request.json(429, {}, Retry_After="4") if number == 1 else completes(request, number)
+    )
+    user = doubled.new_user()
+    job_id = doubled.accepted(user)
+    waiting = eventually(
+        lambda: doubled.status(user, job_id)["next_retry_at"], within_s=10, why="it waits"
+    )
+    assert waiting
+    job = doubled.database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)}) or {}
+    assert 4 <= (job["next_retry_at"] - job["updated_at"]).total_seconds() <= 4.8
+    assert doubled.ended(user, job_id)["status"] == "completed"
+    assert double.calls == 2
 
 
 def test_a_blip_of_the_parser_is_not_noticed(doubled: ServiceClient, double: ParserDouble) -> None:

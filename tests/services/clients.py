@@ -68,7 +68,14 @@ def running_double() -> Iterator[ParserDouble]:
 def double_stack(
     kafka_bootstrap: str, mongo_uri: str, running_double: ParserDouble
 ) -> Iterator[ServiceStack]:
-    env = {"RESUME_PARSER_URL": running_double.url}
+    env = {
+        "RESUME_PARSER_URL": running_double.url,
+        # Retries within a test's time; a breaker that opened would be another test's.
+        "JOBS__MAX_ATTEMPTS": "3",
+        "JOBS__RETRY_BACKOFF_MIN": "100ms",
+        "JOBS__RETRY_BACKOFF_MAX": "5s",
+        "SERVICES__PARSER_BREAKER_FAILURES": "1000",
+    }
     stack = ServiceStack(kafka_bootstrap, mongo_uri, env=env)
     stack.start()
     yield stack

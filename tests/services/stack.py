@@ -80,6 +80,11 @@ class ServiceStack:
         """The address of each worker's probes and metrics."""
         return self._urls("worker")
 
+    @property
+    def rescuer_url(self) -> str:
+        """The address of the rescuer's probes and metrics."""
+        return self._urls("rescuer")[0]
+
     def _urls(self, line: str) -> list[str]:
         return [
             f"http://{ports.LOOPBACK}:{params.env['PORT']}"
@@ -140,7 +145,7 @@ class ServiceStack:
 
 def _base_port(instances: int) -> int:
     """Return a free base port: each line of the Procfile has its ports a step above it."""
-    lines = range(0, 3 * procfile.PORT_STEP, procfile.PORT_STEP)
+    lines = range(0, 4 * procfile.PORT_STEP, procfile.PORT_STEP)
     return ports.free_port(*(line + instance for line in lines for instance in range(instances)))
 
 

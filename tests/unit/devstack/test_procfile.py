@@ -10,6 +10,7 @@ def test_each_line_has_its_ports_and_the_release_is_none_of_them() -> None:
         ("worker.1", "8100"),
         ("worker.2", "8101"),
         ("parser.1", "8200"),
+        ("rescuer.1", "8300"),
     ]
 
 
@@ -23,7 +24,7 @@ def test_every_process_knows_the_parser_unless_told_another() -> None:
 def test_no_process_counts_what_another_did(tmp_path: Path) -> None:
     base = {"PORT": "8000", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     directories = {process.env["PROMETHEUS_MULTIPROC_DIR"] for process in procfile.processes(base)}
-    assert len(directories) == 3
+    assert len(directories) == 4
     assert all(Path(directory).is_dir() for directory in directories)
 
 

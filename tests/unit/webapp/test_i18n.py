@@ -16,7 +16,13 @@ CATALOGS = load_catalogs()
 OTHERS = [language for language in LANGUAGES if language != DEFAULT_LANGUAGE]
 
 #: No reader of the page meets these: the worker and the dead letters do.
-INTERNAL_CODES = {"invalid_record", "claim_lost", "interrupted"}
+INTERNAL_CODES = {
+    "invalid_record",
+    "claim_lost",
+    "interrupted",
+    "run_later",
+    "queue_unavailable",
+}
 
 
 def placeholders(text: str) -> set[str]:
