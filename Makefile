@@ -1,6 +1,8 @@
 # Everything a developer types. `make` alone lists it; each target makes what it needs first.
 
 PYTHON ?= python3
+# The tests wait more than they work; each process starts servers of its own.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -31,7 +33,7 @@ demo: $(INSTALLED) ## upload samples/resume.pdf and watch it become a resume, on
 
 test: lint types ## all checks and tests, on servers of their own
 	@$(BIN)/python -m devstack.chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: $(INSTALLED) ## our broker beside its peers, into docs/performance.md; 25 minutes of a quiet machine
 	@$(BIN)/python -m bench run $(ARGS)
