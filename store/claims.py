@@ -14,7 +14,7 @@ from pymongo.database import Database
 from resumes.job import Claim, JobStatus
 from resumes.ports import Busy, ClaimMiss, NotDue, Unlettered
 from store.connection import Document, store_errors
-from store.failing import LETTER_DUE
+from store.failing import LETTER_DUE, LETTER_TIME_S
 from store.transitions import JOBS, from_now, in_transaction, transition
 
 #: Attempts that count; one that a closed-off parser cut short does not.
@@ -23,6 +23,7 @@ _HAS_ATTEMPTS_LEFT = {"$lt": [_COUNTED, "$max_attempts"]}
 _LEASE_HAS_EXPIRED = {"$lte": ["$lease_until", "$$NOW"]}
 #: A job without a time is due. (A missing field compares as less than any time.)
 _IS_DUE = {"$lte": ["$next_retry_at", "$$NOW"]}
+_LETTER_IS_DUE = {"$lte": ["$due_at", "$$NOW"]}
 
 
 #: Its last attempt died, and there is none left.
@@ -105,7 +106,7 @@ class MongoClaims:
             **dict.fromkeys(("status", "attempt", "lease_until", "dead_letter", "updated_at"), 1),
             "error_code": 1,
             "error_message": 1,
-            "wait_ms": {"$subtract": ["$next_retry_at", "$$NOW"]},
+            "wait_ms": {"$subtract": ["$due_at", "$$NOW"]},
             "is_exhausted": IS_EXHAUSTED,
         }
         with store_errors():
@@ -113,15 +114,30 @@ class MongoClaims:
         if job is None:
             return ClaimMiss.UNKNOWN
         if job.get("dead_letter") == LETTER_DUE:
-            return Unlettered(job["error_code"], job["error_message"], job["updated_at"])
+            return self._take_letter(job)
         if JobStatus(job["status"]).is_terminal:
             return ClaimMiss.FINISHED
         if job["status"] == str(JobStatus.PENDING):
-            # Not negative: it may have become due since we tried.
-            return NotDue(max(0, job["wait_ms"] or 0) / 1000)
+            return _not_due(job)
         if job["is_exhausted"]:
             return ClaimMiss.EXHAUSTED
         return Busy(job["attempt"], job.get("lease_until"))
+
+    def _take_letter(self, job: Document) -> NotDue | Unlettered:
+        """Owe the job's dead letter from now on, unless whoever failed it still does."""
+        owed = {"_id": job["_id"], "dead_letter": LETTER_DUE, "$expr": _LETTER_IS_DUE}
+        with store_errors():
+            taken = self._database[JOBS].update_one(
+                owed, [{"$set": {"due_at": from_now(LETTER_TIME_S)}}]
+            )
+        if not taken.matched_count:
+            return _not_due(job)
+        return Unlettered(job["error_code"], job["error_message"], job["updated_at"])
+
+
+def _not_due(job: Document) -> NotDue:
+    # Not negative: it may have become due since we tried.
+    return NotDue(max(0, job["wait_ms"] or 0) / 1000)
 
 
 def held_by(claim: Claim) -> Document:

@@ -12,6 +12,8 @@ from store.transitions import FILES, from_now, transition
 #: A worker failed the job, and its dead letter may not be written yet.
 LETTER_DUE = "due"
 LETTER_WRITTEN = "written"
+#: How long whoever fails a job has to write its letter, before somebody else may.
+LETTER_TIME_S = 20.0
 
 
 def fail_job(
@@ -21,12 +23,13 @@ def fail_job(
     allowed: Document,
     reason: tuple[str, str],
     file_retention: timedelta,
-    letter: bool,
+    letter_in_s: float | None,
 ) -> Document | None:
     """Fail the job that `allowed` matches; return it as it was before, None on a miss.
 
     `reason` is a code and a message for the user. The file stays for `file_retention`, since a
-    replay needs it. With `letter` something is due until the job's dead letter is written.
+    replay needs it. With `letter_in_s` a dead letter is owed: by the caller for so long, then by
+    whoever finds the job.
     """
     file_expires_at = from_now(file_retention.total_seconds())
     is_inline = {"$eq": ["$storage", "inline"]}
@@ -38,12 +41,12 @@ def fail_job(
         values={
             "error_code": reason[0],
             "error_message": reason[1],
-            **({"dead_letter": LETTER_DUE} if letter else {}),
+            **({} if letter_in_s is None else {"dead_letter": LETTER_DUE}),
         },
         computed={
             "lease_until": "$$REMOVE",
             "next_retry_at": "$$REMOVE",
-            "due_at": "$$NOW" if letter else "$$REMOVE",
+            "due_at": "$$REMOVE" if letter_in_s is None else from_now(letter_in_s),
             "file_expires_at": {"$cond": [is_inline, file_expires_at, "$$REMOVE"]},
         },
     )

@@ -61,7 +61,7 @@ class MongoRescueStore:
                 allowed=_as_seen(overdue),
                 reason=(code, message),
                 file_retention=self._failed_file_retention,
-                letter=True,
+                letter_in_s=0,
             )
             return before is not None
 

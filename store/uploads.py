@@ -117,7 +117,7 @@ class MongoUploadStore:
                 allowed={"_id": ObjectId(job_id), "status": str(JobStatus.PENDING), "attempt": 0},
                 reason=(code, message),
                 file_retention=self._failed_file_retention,
-                letter=False,
+                letter_in_s=None,
             )
             if before is None:
                 return False

@@ -14,7 +14,7 @@ from resumes.errors import ClaimLostError, UserHasResumeError, UserUnknownError
 from resumes.job import Claim, JobStatus
 from store.claims import IS_EXHAUSTED, MongoClaims, held_by
 from store.connection import Document, dump_json, store_errors
-from store.failing import LETTER_DUE, LETTER_WRITTEN, fail_job
+from store.failing import LETTER_DUE, LETTER_TIME_S, LETTER_WRITTEN, fail_job
 from store.transitions import FILES, JOBS, USERS, from_now, in_transaction, transition
 
 
@@ -144,7 +144,7 @@ class MongoWorkStore(MongoClaims):
                 allowed=allowed,
                 reason=(code, message),
                 file_retention=self._failed_file_retention,
-                letter=True,
+                letter_in_s=LETTER_TIME_S,
             )
             return before is not None
 

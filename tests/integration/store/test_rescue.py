@@ -163,7 +163,7 @@ def test_a_missing_dead_letter_is_asked_for_until_it_is_written(
     assert isinstance(claim, Claim)
     work.fail(claim, "parser_rejected", "No text.")
     for _ in range(5):
-        age(migrated, job_id, GRACE_S + 5)
+        age(migrated, job_id, 20 + GRACE_S + 5)
         assert rescue.run_once() == Rescued(published=1)
     assert isinstance(work.claim(job_id, "another"), Unlettered)
     work.note_letter(job_id)

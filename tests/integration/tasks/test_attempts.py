@@ -220,6 +220,12 @@ def the_job(database: Database[Any]) -> dict[str, Any]:
     return database["resume_parse_jobs"].find_one() or {}
 
 
+def letter_is_late(database: Database[Any]) -> None:
+    database["resume_parse_jobs"].update_one(
+        {}, [{"$set": {"due_at": {"$subtract": ["$$NOW", 1]}}}]
+    )
+
+
 def make_due(database: Database[Any]) -> None:
     database["resume_parse_jobs"].update_one({}, {"$unset": {"next_retry_at": ""}})
 
@@ -330,10 +336,14 @@ def test_a_letter_that_was_not_written_is_written_and_one_that_was_is_not(
     claim = store.claim(job_id, "killed before the letter")
     assert isinstance(claim, Claim)
     store.fail(claim, "parser_rejected", "No text.")
+    with pytest.raises(RunLaterError):  # he may be about to write it
+        parse_resume().run(job_id)
+    letter_is_late(migrated)
     with pytest.raises(LetterMissingError, match="No text") as missing:
         parse_resume().run(job_id)
     assert missing.value.code == "parser_rejected"
     letters.job_ids.add(job_id)
+    letter_is_late(migrated)
     assert parse_resume().run(job_id) is ParseOutcome.SKIPPED
     assert the_job(migrated)["dead_letter"] == "written"
     letters.job_ids.clear()
