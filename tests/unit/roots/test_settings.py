@@ -154,3 +154,23 @@ def test_secrets_do_not_show_in_text_or_errors(
     shown = capsys.readouterr().err
     assert "hunter2" not in shown
     assert shown.count("\n") == 1
+
+
+def test_a_rescuer_that_does_not_wait_for_a_publish_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAFKA__TIMEOUT", "30s")
+    monkeypatch.setenv("JOBS__RESCUE_AFTER", "30s")
+    with pytest.raises(SettingsError, match=r"jobs\.rescue_after"):
+        load_settings()
+
+
+def test_retention_is_for_good_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().jobs.retention, load_settings().jobs.event_retention) == (None, None)
+    monkeypatch.setenv("JOB_RETENTION", "90d")
+    monkeypatch.setenv("EVENT_RETENTION", "365d")
+    monkeypatch.setenv("FAILED_FILE_RETENTION", "7d")
+    jobs = load_settings().jobs
+    assert [jobs.retention, jobs.event_retention, jobs.failed_file_retention] == [
+        timedelta(days=days) for days in (90, 365, 7)
+    ]
