@@ -18,11 +18,12 @@ from resumes.identity import Identity, UserRecord
 
 UNAUTHORIZED_MESSAGE = "Sign in first: the access token is missing, invalid or expired."
 
-#: Beside the libraries' own errors: what absurd claims (an `exp` of 400 digits, deep JSON, text
-#: that is no Unicode) make the standard library raise.
+#: Beside the libraries' own errors: what absurd claims and headers (an `exp` of 400 digits, deep
+#: JSON, text that is no Unicode, a list of nothing) make the standard library raise.
 _BAD_TOKEN = (
     JWTExtendedException,
     PyJWTError,
+    LookupError,
     ValueError,
     TypeError,
     OverflowError,
