@@ -1,21 +1,16 @@
 """POST /api/v1/resumes/upload: authenticate, rate limit, validate, claim, store, publish.
 
-The body is spooled to a temporary file by Werkzeug's parser, and cut off at the limit while it
-arrives, chunked or not; nothing of it is read before the user and his quota are known.
+The body is spooled to a temporary file, and cut off at the limit while it arrives, chunked or not;
+nothing of it is read before the user and his quota are known.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from http import HTTPStatus
 
 import structlog
 from flask import Blueprint, Response, g, jsonify, request, url_for
-from gunicorn.http.errors import NoMoreData, ParseException
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    RequestEntityTooLarge,
-    UnsupportedMediaType,
-)
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from resumes.errors import FileTooLargeError, ResumeError
 from resumes.identity import Identity
@@ -23,6 +18,7 @@ from resumes.job import MAX_FILE_BYTES, JobStatus
 from resumes.quota import Quota
 from resumes.submit import SubmitResume, UploadedFile, check_idempotency_key
 from webapp.metrics import JOBS_CREATED, UPLOADS
+from webapp.multipart import read_files
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +70,10 @@ def _accept(submit: SubmitResume, identity: Identity) -> Response:
     check_idempotency_key(key)
     g.quota = submit.quota_of(identity.user_id)
     submit.check_rate(identity.user_id, g.quota, key)
-    job_id = submit.submit(
-        identity.user_id, _files(), idempotency_key=key, traceparent=g.traceparent
-    )
+    with ExitStack() as spooled:
+        job_id = submit.submit(
+            identity.user_id, _files(spooled), idempotency_key=key, traceparent=g.traceparent
+        )
     g.quota = submit.quota_of(identity.user_id)
     JOBS_CREATED.inc()
     log.info("job.created", job_id=job_id, user_id=identity.user_id)
@@ -89,18 +86,16 @@ def _accept(submit: SubmitResume, identity: Identity) -> Response:
     return response
 
 
-def _files() -> list[UploadedFile]:
-    """Return the files of the multipart body; a field sent without a file name is no file."""
+def _files(spooled: ExitStack) -> list[UploadedFile]:
+    """Return the files of the multipart body: all of several, but a single one only as `file`."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the multipart body without Content-Encoding.")
     try:
-        parts = list(request.files.items(multi=True))
+        files = read_files(request, spooled)
     except RequestEntityTooLarge:
         raise FileTooLargeError from None
-    except (ParseException, NoMoreData):
-        # gunicorn reads a chunked body while Werkzeug parses it, and its errors pass through.
-        raise BadRequest("The request's body is broken off or badly chunked.") from None
-    named = [(field, part) for field, part in parts if part.filename]
-    if len(named) > 1:
-        return [UploadedFile(part.filename or "", part.stream) for _, part in named]
-    return [UploadedFile(p.filename or "", p.stream) for field, p in named if field == "file"]
+    return [
+        UploadedFile(file.name, file.content)
+        for file in files
+        if len(files) > 1 or file.field == "file"
+    ]
