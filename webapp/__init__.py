@@ -39,6 +39,8 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
     app.config["MAX_FORM_PARTS"] = 20
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    # Else //x is redirected to what Host says.
+    app.url_map.merge_slashes = False
     register_request_context(app)
     register_error_handlers(app)
     app.register_blueprint(uploads_blueprint(submit, authenticate, daily_limit))
