@@ -27,6 +27,8 @@ class UpgradeRequiredError(HTTPException):
 
 def check_protocol(request: Request) -> None:
     """Refuse a handshake that RFC 6455, 4.2.1 calls malformed; Flask has checked the upgrade."""
+    if request.method != "GET" or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        raise BadRequest("A WebSocket begins with a GET of HTTP/1.1.")
     if request.headers.get("Sec-WebSocket-Version") != _VERSION:
         raise UpgradeRequiredError
     if not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
