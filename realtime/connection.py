@@ -84,7 +84,8 @@ class Connection:
         self._ending: Ending | None = None
         # One event wakes the writer, whoever has news: the hub, the reader, or the socket's end.
         self._wake = threading.Event()
-        self._client_messages = _ClientMessages(options.client_messages_per_minute, self._on_flood)
+        self._messages = _PerMinute(options.client_messages_per_minute, self._on_flood)
+        self._bytes = _PerMinute(options.client_bytes_per_minute, self._on_flood)
 
     def offer(self, frame: Frame) -> bool:
         """Queue the frame without blocking; False when the connection is ending."""
@@ -128,7 +129,9 @@ class Connection:
         self._ws = ws
         ws.event = self._wake
         ws.sock.on_close = self._wake.set
-        ws.input_buffer = self._client_messages
+        ws.sock.on_received = self._bytes.add
+        # Stands in for simple-websocket's list of input, which has no bound.
+        ws.input_buffer = self._messages
         # The reader may have had news for the event that it had before.
         self._wake.set()
 
@@ -166,20 +169,24 @@ class Connection:
         self.close(POLICY_VIOLATION, "too many messages")
 
 
-class _ClientMessages:
-    """Stands in for simple-websocket's list of input, which has no bound: counts, keeps nothing."""
+class _PerMinute:
+    """Counts what the client sends, keeps nothing of it, and tells when it is too much."""
 
-    def __init__(self, per_minute: int, on_flood: Callable[[], None]) -> None:
-        self._per_minute = per_minute
+    def __init__(self, limit: int, on_flood: Callable[[], None]) -> None:
+        self._limit = limit
         self._on_flood = on_flood
         self._minute_began = time.monotonic()
         self._count = 0
 
     def append(self, _message: str | bytes) -> None:
-        """Count a message of the client's; nobody reads it."""
+        """Count a message; nobody reads it."""
+        self.add(1)
+
+    def add(self, amount: int) -> None:
+        """Count so many more."""
         now = time.monotonic()
         if now - self._minute_began > _MINUTE_S:
             self._minute_began, self._count = now, 0
-        self._count += 1
-        if self._count > self._per_minute:
+        self._count += amount
+        if self._count > self._limit:
             self._on_flood()

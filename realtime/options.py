@@ -24,3 +24,5 @@ class Options:
     max_message_bytes: int = 4_096
     #: Clients have nothing to say; this leaves room for keep-alives that some libraries send.
     client_messages_per_minute: int = 60
+    #: Frames that are no message cost CPU, too: pings, empty fragments of a message without end.
+    client_bytes_per_minute: int = 65_536

@@ -26,6 +26,8 @@ class WholeFrameSocket:
         sock.settimeout(send_deadline_s)
         self._sock = sock
         self._lock = threading.Lock()
+        #: Called with the size of all that arrives.
+        self.on_received: Callable[[int], object] = bool
         #: Called once the reader has ended: simple-websocket itself does not always tell.
         self.on_close: Callable[[], object] = bool
 
@@ -35,7 +37,9 @@ class WholeFrameSocket:
 
     def recv(self, size_bytes: int) -> bytes:
         """Return what has arrived, b"" at the end."""
-        return self._sock.recv(size_bytes)
+        data = self._sock.recv(size_bytes)
+        self.on_received(len(data))
+        return data
 
     def send(self, data: bytes) -> int:
         """Send all of `data` before any other thread's; raises OSError, TimeoutError included."""

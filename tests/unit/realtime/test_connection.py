@@ -224,3 +224,12 @@ def test_the_client_s_messages_are_counted_and_not_kept() -> None:
     wire.on_send = speak
     assert run_to_end(subject, wire, [frame(1), frame(2), frame(3)]) == 1008
     assert wire.sent == ["j1", "j2"]
+
+
+def test_what_the_client_sends_is_weighed_whatever_it_is() -> None:
+    """Pings and empty fragments are no messages, yet they cost CPU."""
+    wire = Wire()
+    subject = connection(client_bytes_per_minute=10)
+    wire.on_send = lambda text: wire.sock.on_received(10 if text == "j1" else 1)
+    assert run_to_end(subject, wire, [frame(1), frame(2), frame(3)]) == 1008
+    assert wire.sent == ["j1", "j2"]
