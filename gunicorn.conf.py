@@ -67,6 +67,8 @@ keepalive = 2 if _DEVELOPMENT else 100
 graceful_timeout = 25
 # Its default place is the home directory: two services of one user would share it.
 control_socket_disable = True
+# Else a client behind a trusted proxy, or on this machine, moves our paths by SCRIPT_NAME.
+forwarder_headers = ""
 
 
 def post_worker_init(worker: Any) -> None:
