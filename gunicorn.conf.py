@@ -46,7 +46,8 @@ class AccessLogger(Logger):  # type: ignore[misc] # untyped
             "duration_ms": round(request_time.total_seconds() * 1000),
             "remote": environ.get("REMOTE_ADDR"),
         }
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        # ASCII, since terminals obey control characters beyond it, too.
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
