@@ -8,18 +8,86 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
 import gevent
+import structlog
+from gunicorn import util
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client import multiprocess
 
 _SERVICE_RESTARTS = 1012
 _DEVELOPMENT = os.environ.get("APP_ENV") == "development"
 #: Asked every second by machines: not worth a line.
 _PROBES = {"/livez", "/readyz", "/metrics"}
+#: A client that is still sending when it is refused gets to read why.
+_LINGER_S = 1
+
+_STATUS_OF = {
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+log = structlog.get_logger("gunicorn")
+
+
+class Worker(GeventWorker):  # type: ignore[misc] # untyped
+    """gevent's worker, with one form of answer to what is no HTTP."""
+
+    def handle_error(self, _req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what never reached the application; quote nothing of it, as tokens stand in it."""
+        if not isinstance(exc, Exception):
+            return  # the process ends
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        if isinstance(exc, ParseException):
+            status = _STATUS_OF.get(type(exc), HTTPStatus.BAD_REQUEST)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("http.bug", exc_info=exc)
+        else:
+            remote = addr[0] if addr else ""
+            log.info("http.refused", status=status, error=type(exc).__name__, remote=remote)
+        with suppress(OSError):
+            util.write_nonblock(client, _refusal(status))
+            util.close_graceful(client, timeout=_LINGER_S)
+
+
+def _refusal(status: HTTPStatus) -> bytes:
+    """Return a whole answer in the application's form."""
+    # Not before gevent has patched the standard library that they import.
+    from resumes.errors import ResumeError  # noqa: PLC0415
+    from webapp.errors import problem_members  # noqa: PLC0415
+    from webapp.request_context import SECURITY_HEADERS  # noqa: PLC0415
+
+    code, message = "http_refused", "The request can't be read as HTTP."
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        code, message = ResumeError.code, ResumeError.advice
+    body = json.dumps(problem_members(status, code, message, "")).encode()
+    head = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": len(body),
+        **SECURITY_HEADERS,
+    }
+    lines = [f"HTTP/1.1 {status} {status.phrase}", *(f"{n}: {v}" for n, v in head.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 class AccessLogger(Logger):  # type: ignore[misc] # untyped
@@ -56,7 +124,7 @@ class AccessLogger(Logger):  # type: ignore[misc] # untyped
 
 
 bind = f"{'127.0.0.1' if _DEVELOPMENT else '0.0.0.0'}:{os.environ.get('PORT', '8000')}"
-worker_class = "gevent"
+worker_class = Worker
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_connections = 2000
 accesslog = "-"

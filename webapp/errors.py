@@ -42,19 +42,23 @@ _CODE_OF_STATUS = {
 }
 
 
+def problem_members(status: int, code: str, message: str, instance: str) -> dict[str, object]:
+    """Return what every problem says."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "instance": instance,
+        "success": False,
+        "message": message,
+        "code": code,
+    }
+
+
 def problem(status: int, code: str, message: str, **members: object) -> Response:
     """Return a problem+json answer."""
-    response = jsonify(
-        type="about:blank",
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=message,
-        instance=request.path,
-        success=False,
-        message=message,
-        code=code,
-        **members,
-    )
+    response = jsonify({**problem_members(status, code, message, request.path), **members})
     response.status_code = status
     response.content_type = "application/problem+json"
     return response
