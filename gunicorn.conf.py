@@ -34,6 +34,8 @@ _SERVICE_RESTARTS = 1012
 _DEVELOPMENT = os.environ.get("APP_ENV") == "development"
 #: Asked every second by machines: not worth a line.
 _PROBES = {"/livez", "/readyz", "/metrics"}
+#: gunicorn's own limits alone allow 100 headers of 8 KB, and lists in them are parsed by us.
+_MAX_HEAD_BYTES = 32 * 1024
 #: A client that is still sending when it is refused gets to read why.
 _LINGER_S = 1
 
@@ -51,6 +53,12 @@ log = structlog.get_logger("gunicorn")
 
 class Worker(GeventWorker):  # type: ignore[misc] # untyped
     """gevent's worker, with one form of answer to what is no HTTP."""
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Serve one request, or refuse it."""
+        if sum(len(name) + len(value) for name, value in req.headers) > _MAX_HEAD_BYTES:
+            raise LimitRequestHeaders("all headers together")
+        super().handle_request(listener_name, req, sock, addr)
 
     def handle_error(self, _req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what never reached the application; quote nothing of it, as tokens stand in it."""
