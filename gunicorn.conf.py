@@ -7,6 +7,7 @@ MongoDB and Kafka do not survive one.
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -34,8 +35,12 @@ _SERVICE_RESTARTS = 1012
 _DEVELOPMENT = os.environ.get("APP_ENV") == "development"
 #: Asked every second by machines: not worth a line.
 _PROBES = {"/livez", "/readyz", "/metrics"}
+#: The one path whose requests stay open for hours.
+_WEBSOCKET = "/ws"
 #: gunicorn's own limits alone allow 100 headers of 8 KB, and lists in them are parsed by us.
 _MAX_HEAD_BYTES = 32 * 1024
+#: A body's time, from the end of the head: 10 MB at 90 kB/s. The answer's, after that, is the same.
+_REQUEST_TIMEOUT_S = float(os.environ.get("REQUEST_TIMEOUT_S", "120"))
 #: A client that is still sending when it is refused gets to read why.
 _LINGER_S = 1
 
@@ -52,13 +57,28 @@ log = structlog.get_logger("gunicorn")
 
 
 class Worker(GeventWorker):  # type: ignore[misc] # untyped
-    """gevent's worker, with one form of answer to what is no HTTP."""
+    """gevent's worker, with an end to each request, and one form of answer to what is no HTTP.
+
+    gunicorn itself bounds the request line, each header and, by `keepalive`, the time for a head.
+    """
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Serve one request, or refuse it."""
+        """Serve one request, or cut its connection."""
         if sum(len(name) + len(value) for name, value in req.headers) > _MAX_HEAD_BYTES:
             raise LimitRequestHeaders("all headers together")
-        super().handle_request(listener_name, req, sock, addr)
+        if req.path == _WEBSOCKET:
+            req.force_close()  # what follows a handshake, taken or refused, is no request
+            super().handle_request(listener_name, req, sock, addr)
+            return
+        overtime = gevent.spawn(_cut_off, req, sock)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except OSError:
+            if overtime.ready():
+                raise StopIteration from None  # how gunicorn ends a connection
+            raise
+        finally:
+            overtime.kill(block=False)
 
     def handle_error(self, _req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what never reached the application; quote nothing of it, as tokens stand in it."""
@@ -75,6 +95,18 @@ class Worker(GeventWorker):  # type: ignore[misc] # untyped
         with suppress(OSError):
             util.write_nonblock(client, _refusal(status))
             util.close_graceful(client, timeout=_LINGER_S)
+
+
+def _cut_off(req: Any, sock: Any) -> None:
+    """End the request's body, and later its answer: nobody holds a connection by being slow."""
+    gevent.sleep(_REQUEST_TIMEOUT_S)
+    log.info("http.cut_off", path=req.path)
+    # What comes now could only be taken for the next request.
+    req.force_close()
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
+        gevent.sleep(_REQUEST_TIMEOUT_S)
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _refusal(status: HTTPStatus) -> bytes:
