@@ -41,6 +41,9 @@ _WEBSOCKET = "/ws"
 _MAX_HEAD_BYTES = 32 * 1024
 #: A body's time, from the end of the head: 10 MB at 90 kB/s. The answer's, after that, is the same.
 _REQUEST_TIMEOUT_S = float(os.environ.get("REQUEST_TIMEOUT_S", "120"))
+#: More than a refused upload has, but not without end.
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARD_STEP_BYTES = 64 * 1024
 #: A client that is still sending when it is refused gets to read why.
 _LINGER_S = 1
 
@@ -78,6 +81,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # untyped
                 raise StopIteration from None  # how gunicorn ends a connection
             raise
         finally:
+            _discard_body(req)
             overtime.kill(block=False)
 
     def handle_error(self, _req: Any, client: Any, addr: Any, exc: BaseException) -> None:
@@ -107,6 +111,19 @@ def _cut_off(req: Any, sock: Any) -> None:
         sock.shutdown(socket.SHUT_RD)
         gevent.sleep(_REQUEST_TIMEOUT_S)
         sock.shutdown(socket.SHUT_RDWR)
+
+
+def _discard_body(req: Any) -> None:
+    """Read what the application left unread, so that the client gets to read his answer.
+
+    gunicorn would do it in steps of 1 KB, each of which copies all that has arrived.
+    """
+    with suppress(OSError, ParseException):
+        for _ in range(_MAX_DISCARDED_BYTES // _DISCARD_STEP_BYTES):
+            if not req.body.read(_DISCARD_STEP_BYTES):
+                return
+            gevent.sleep(0)  # a client that never pauses must not hold the others up
+    req.force_close()
 
 
 def _refusal(status: HTTPStatus) -> bytes:
