@@ -19,7 +19,7 @@ pytest_plugins = [
 ]
 
 _TESTS = Path(__file__).parent
-_MARKED_FOLDERS = {"integration", "acceptance", "browser", "architecture"}
+_MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "architecture"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
