@@ -26,6 +26,7 @@ _FONT_NAME_BYTES = 256
 # PDFium starts a new word at smaller gaps than a person would; it also leaves some out.
 _WORD_GAP_EM = 0.17
 _ITALIC_FLAG = 1 << 6
+_HIGH_HALVES, _LOW_HALVES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,6 @@ def read_pages(data: bytes) -> list[list[Word]]:
     """Return the words of each page, in the order in which the file draws them."""
     document = _open(data)
     try:
-        if len(document) == 0:
-            raise EmptyPdfError
         pages: list[list[Word]] = []
         budget = MAX_CHARACTERS
         for index in range(min(len(document), MAX_PAGES)):
@@ -61,8 +60,10 @@ def _open(data: bytes) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
-        if error.err_code == pdfium_c.FPDF_ERR_PASSWORD:
+        if error.err_code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
             raise EncryptedPdfError from error
+        if error.err_code == pdfium_c.FPDF_ERR_SUCCESS:  # PDFium has opened it: there are no pages
+            raise EmptyPdfError from error
         raise PdfError from error
 
 
@@ -88,10 +89,7 @@ def _glyphs(raw: ctypes.c_void_p, count: int) -> Iterator[_Glyph | None]:
     """
     x, y, box = ctypes.c_double(), ctypes.c_double(), pdfium_c.FS_RECTF()
     styles: dict[int, Style] = {}
-    for index in range(count):
-        if pdfium_c.FPDFText_IsGenerated(raw, index) == 1:
-            continue
-        text = _character(raw, index)
+    for index, text in _characters(raw, count):
         if text.isspace():
             yield None
             continue
@@ -104,8 +102,22 @@ def _glyphs(raw: ctypes.c_void_p, count: int) -> Iterator[_Glyph | None]:
         yield _rotate(text, corners, (x.value, y.value), style, turns)
 
 
-def _character(raw: ctypes.c_void_p, index: int) -> str:
-    code = pdfium_c.FPDFText_GetUnicode(raw, index)
+def _characters(raw: ctypes.c_void_p, count: int) -> Iterator[tuple[int, str]]:
+    """Yield each printed character with its place; PDFium gives some in two halves (UTF-16)."""
+    index = 0
+    while index < count:
+        place, code = index, pdfium_c.FPDFText_GetUnicode(raw, index)
+        index += 1
+        if code in _HIGH_HALVES and index < count:
+            low = pdfium_c.FPDFText_GetUnicode(raw, index)
+            if low in _LOW_HALVES:
+                code = 0x10000 + (code - _HIGH_HALVES.start << 10) + low - _LOW_HALVES.start
+                index += 1
+        if pdfium_c.FPDFText_IsGenerated(raw, place) != 1:
+            yield place, _text(code)
+
+
+def _text(code: int) -> str:
     if code in (0x02, 0xFFFE):  # PDFium's marks for a hyphen at a line's end
         return "-"
     # Controls and lone surrogates cannot be shown, or stored as UTF-8.
