@@ -59,6 +59,7 @@ def join_lines(texts: Iterable[str]) -> str:
     """Join wrapped lines into a paragraph; a hyphen at a line's end keeps its word together."""
     joined = ""
     for text in texts:
-        is_broken_word = re.search(r"[^\W\d_]-$", joined) and text[:1].isalnum()
+        # The end alone: to search all of it for each line takes seconds where there are thousands.
+        is_broken_word = re.fullmatch(r"[^\W\d_]-", joined[-2:]) and text[:1].isalnum()
         joined += text if is_broken_word else f" {text}"
     return clean(joined, MAX_PARAGRAPH_CHARS)
