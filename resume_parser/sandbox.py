@@ -8,12 +8,14 @@ file is at fault instead of the job being tried again.
 import ctypes
 import json
 import multiprocessing
+import os
 import resource
+import select
 import signal
 import sys
+import time
 import traceback
-from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -30,9 +32,14 @@ from resume_parser.schema import CvData
 
 log = structlog.get_logger(__name__)
 
-TIME_LIMIT_S = 15
-MEMORY_LIMIT_BYTES = 1024**3
+#: By the clock, which counts what the child waits for as well.
+TIME_LIMIT_S = 10
+CPU_LIMIT_S = 8
+#: Address space, of which a worker has 60 MiB before it knows of any PDF.
+MEMORY_LIMIT_BYTES = 512 * 1024**2
 _MAX_OUTCOME_BYTES = 8 * 1024**2
+_READ_BYTES = 64 * 1024
+_EXIT_TIMEOUT_S = 1  # after its last word, or instead of it
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _ERRORS = {
@@ -55,21 +62,19 @@ class InterruptedParseError(Exception):
 
 def parse_in_child(data: bytes, time_limit_s: float = TIME_LIMIT_S) -> Parsed:
     """Return the resume within the time limit; raise `PdfError` or `InterruptedParseError`."""
-    receiver, sender = _fork.Pipe(duplex=False)
-    child = _fork.Process(target=_child_main, args=(sender, data), daemon=True)
+    reader, writer = os.pipe()
+    child = _fork.Process(target=_child_main, args=(writer, data), daemon=True)
     child.start()
-    sender.close()
+    os.close(writer)
     try:
-        if not receiver.poll(time_limit_s):
+        outcome = _outcome(_read(reader, time.monotonic() + time_limit_s))
+        if outcome is None:
+            child.join(_EXIT_TIMEOUT_S)
+            if child.exitcode in (-signal.SIGKILL, _BUG):
+                raise InterruptedParseError
             raise TooComplexPdfError
-        outcome = json.loads(receiver.recv_bytes(_MAX_OUTCOME_BYTES))
-    except EOFError as error:
-        child.join()
-        if child.exitcode in (-signal.SIGKILL, _BUG):
-            raise InterruptedParseError from error
-        raise TooComplexPdfError from error
     finally:
-        receiver.close()
+        os.close(reader)
         child.kill()
         child.join()
         child.close()
@@ -78,7 +83,30 @@ def parse_in_child(data: bytes, time_limit_s: float = TIME_LIMIT_S) -> Parsed:
     return Parsed(outcome["cv_data"], outcome["pages"])
 
 
-def _child_main(sender: Connection, data: bytes) -> None:
+def _read(reader: int, deadline: float) -> bytes:
+    """Return all that the child writes until it closes the pipe, which it may do or not."""
+    written = bytearray()
+    while len(written) <= _MAX_OUTCOME_BYTES:
+        ready, _, _ = select.select([reader], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            raise TooComplexPdfError
+        piece = os.read(reader, _READ_BYTES)
+        if not piece:
+            return bytes(written)
+        written += piece
+    raise TooComplexPdfError
+
+
+def _outcome(written: bytes) -> dict[str, Any] | None:
+    """Return the child's last words; None when it died before it had said them."""
+    try:
+        outcome: dict[str, Any] = json.loads(written)
+    except ValueError:
+        return None
+    return outcome
+
+
+def _child_main(writer: int, data: bytes) -> None:
     _confine()
     outcome: dict[str, object]
     try:
@@ -94,7 +122,8 @@ def _child_main(sender: Connection, data: bytes) -> None:
         where = f"{place.name}:{place.lineno}"
         log.error("parse.bug", error=type(error).__name__, where=where)  # noqa: TRY400
         sys.exit(_BUG)
-    sender.send_bytes(json.dumps(outcome).encode())
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(json.dumps(outcome).encode())
 
 
 def _confine() -> None:
@@ -106,5 +135,5 @@ def _confine() -> None:
     signal.signal(signal.SIGABRT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     # At the hard limit the kernel sends SIGKILL, which would look like a kill from outside.
-    resource.setrlimit(resource.RLIMIT_CPU, (TIME_LIMIT_S, TIME_LIMIT_S + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -28,9 +28,24 @@ class Parser:
     url: str
     log_path: Path
 
-    def parse(self, data: bytes, file_name: str = "resume.pdf") -> requests.Response:
+    def parse(
+        self, data: bytes, file_name: str = "resume.pdf", *, timeout_s: float = _ANSWER_TIMEOUT_S
+    ) -> requests.Response:
         files = {"file": (file_name, data, "application/pdf")}
-        return requests.post(f"{self.url}/parse/pdf", files=files, timeout=_ANSWER_TIMEOUT_S)
+        return requests.post(f"{self.url}/parse/pdf", files=files, timeout=timeout_s)
+
+    def processes(self) -> set[int]:
+        """Return the parser's processes that are alive: arbiter, workers, children."""
+        found = set()
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = status.read_text().rpartition(")")[2].split()
+            except OSError:  # gone while we looked
+                continue
+            state, session = fields[0], int(fields[3])
+            if session == self.process.pid and state != "Z":
+                found.add(int(status.parent.name))
+        return found
 
     def is_ready(self) -> bool:
         try:

@@ -15,21 +15,7 @@ SAMPLE = (ROOT / "samples" / "resume.pdf").read_bytes()
 
 def _all_started(parser: Parser) -> set[int]:
     """Return the arbiter and its two workers once they all run."""
-    return eventually(lambda: processes if len(processes := _session(parser)) == 3 else set())
-
-
-def _session(parser: Parser) -> set[int]:
-    """Return the processes of the parser that are alive."""
-    found = set()
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:  # gone while we looked
-            continue
-        state, session = fields[0], int(fields[3])
-        if session == parser.process.pid and state != "Z":
-            found.add(int(status.parent.name))
-    return found
+    return eventually(lambda: processes if len(processes := parser.processes()) == 3 else set())
 
 
 def test_a_flate_bomb_is_refused_and_harms_nobody(own_parser: Parser) -> None:
@@ -41,7 +27,7 @@ def test_a_flate_bomb_is_refused_and_harms_nobody(own_parser: Parser) -> None:
     assert len(bomb) < 100_000
     assert response.status_code == 422
     assert response.json()["success"] is False
-    assert _session(own_parser) == before
+    assert own_parser.processes() == before
     assert own_parser.parse(SAMPLE).status_code == 200
     peaks = [Path(f"/proc/{pid}/status").read_text() for pid in before]
     peak_kb = [int(text.partition("VmHWM:")[2].split()[0]) for text in peaks]
@@ -70,7 +56,7 @@ def test_a_stop_leaves_no_process_behind(own_parser: Parser) -> None:
 
     assert own_parser.stop() == 0
 
-    eventually(lambda: not _session(own_parser), within_s=5, why="no orphans")
+    eventually(lambda: not own_parser.processes(), within_s=5, why="no orphans")
 
 
 def test_a_stop_of_the_arbiter_alone_stops_its_workers(own_parser: Parser) -> None:
@@ -79,4 +65,4 @@ def test_a_stop_of_the_arbiter_alone_stops_its_workers(own_parser: Parser) -> No
     os.kill(own_parser.process.pid, signal.SIGTERM)
 
     assert own_parser.process.wait(10) == 0
-    eventually(lambda: not _session(own_parser), within_s=5, why="no orphans")
+    eventually(lambda: not own_parser.processes(), within_s=5, why="no orphans")
