@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench lint types migrate clean-data pin
+.PHONY: help setup run demo test bench lint audit types migrate clean-data pin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,10 +38,14 @@ test: lint types ## all checks and tests, on servers of their own
 bench: $(INSTALLED) ## our broker beside its peers, into docs/performance.md; 25 minutes of a quiet machine
 	@$(BIN)/python -m bench run $(ARGS)
 
-lint: $(INSTALLED) ## ruff, and who may import whom
+lint: $(INSTALLED) ## ruff, who may import whom, and what `make audit` finds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	@$(BIN)/python -m devstack.audit
+
+audit: $(INSTALLED) ## bandit over our packages, pip-audit over what they run on
+	@$(BIN)/python -m devstack.audit
 
 types: $(INSTALLED) ## mypy
 	$(BIN)/mypy .
