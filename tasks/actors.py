@@ -40,8 +40,10 @@ def declare_parse_resume(
 
     The web process declares it too, to enqueue; there `run` is never called.
     """
+    # How a job ends is no bug that dramatiq should warn of.
+    ends = (JobFailedError, InvalidRecordError)
 
-    @dramatiq.actor(actor_name=PARSE_RESUME, queue_name=queue_name, broker=broker)
+    @dramatiq.actor(actor_name=PARSE_RESUME, queue_name=queue_name, broker=broker, throws=ends)
     def parse_resume(**record: object) -> None:
         # Records of foreign programs may hold anything; what is no id is refused by the use case.
         run(str(record.get("job_id", "")), str(record.get("user_id", "")))

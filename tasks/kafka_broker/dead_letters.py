@@ -81,7 +81,8 @@ class DeadLetters:
         )
         self._publisher.publish(letter)
         # Whoever gives a message up warns of it, unless the exception was expected (`throws`).
-        log.info("Dead letter %s: %s", message_id, readable_reason(error))
+        # Not what it says: that may quote what the task was given.
+        log.info("Dead letter %s: %s", message_id, type(error).__qualname__)
         self._observer.on_dead_letter(record.topic, record.partition, type(error).__name__)
 
 

@@ -25,6 +25,10 @@ class KafkaMessage(MessageProxy):
         #: What its task's end should have sent and could not: `ack` and `nack` try again.
         self.unsent: list[OutgoingRecord] = []
 
+    def __str__(self) -> str:
+        # dramatiq logs it, with the arguments, which may be personal data.
+        return f"{self.actor_name}({self.message_id})"
+
     @property
     def record(self) -> IncomingRecord:
         """The record as it was read."""

@@ -226,10 +226,11 @@ def test_no_secret_stands_in_any_log_or_answer(
     assert told["cv_data"]["email"] == EMAIL, "the owner himself sees it"
     with target.socket(user) as frames:
         assert frames.next()["payload"]["cv_data"]["summary"] == PDF_TEXT
-    for failing in ({"success": False, "message": f"{PDF_TEXT}\n{EMAIL}"}, [PDF_TEXT], PDF_TEXT):
+    for failing in ({"success": False, "message": f"{PDF_TEXT} {EMAIL}"}, [PDF_TEXT], PDF_TEXT):
         double.behave = partial(rejects, failing)
         failed = target.new_user(email=EMAIL)
-        target.ended(failed, target.accepted(failed, SMALL_PDF + PDF_TEXT.encode()))
+        data = SMALL_PDF + PDF_TEXT.encode()
+        target.ended(failed, target.accepted(failed, data, name=f"{EMAIL}.pdf"))
     assert leaked(target_stack.log_tail(), target_stack.jwt_secret) == []
     for url in (*target_stack.web_urls, *target_stack.worker_urls):
         for path in ("/livez", "/readyz", "/metrics"):
