@@ -29,21 +29,27 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _FULL = b"Content-Length: %d\r\n\r\n%s" % (len(_GOOD), _GOOD)
 
 
-@pytest.fixture
-def double() -> Iterator[ParserDouble]:
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[ParserDouble, ParserDouble]]:
+    """The parser, and another server, which nobody may call."""
+    doubles = ParserDouble(), ParserDouble()
+    for double in doubles:
+        double.start()
+    yield doubles
+    for double in doubles:
+        double.stop()
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[ParserDouble]:
-    """Another server, which nobody may call."""
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+def double(servers: tuple[ParserDouble, ParserDouble]) -> ParserDouble:
+    servers[0].reset()
+    return servers[0]
+
+
+@pytest.fixture
+def elsewhere(servers: tuple[ParserDouble, ParserDouble]) -> ParserDouble:
+    servers[1].reset()
+    return servers[1]
 
 
 @pytest.fixture
