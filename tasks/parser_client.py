@@ -6,8 +6,8 @@ of seconds; whatever lasts longer is waited out on Kafka (`resumes/backoff.py`).
 """
 
 import json
+import math
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from urllib3.exceptions import HTTPError
 from resumes.cv import without_surrogates
 from resumes.errors import ParserBadAnswerError, ParserRejectedError, ParserUnavailableError
 from tasks.circuit_breaker import ClosedOffError, ParserBreaker
+from tasks.deadlines import Deadline, DeadlineAdapter
 from tasks.metrics import PARSER_CALLS, PARSER_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -113,15 +114,17 @@ class ParserClient:
         return cv_data
 
     def _post(self, file_name: str, data: bytes) -> _Answer:
-        deadline = time.monotonic() + self._timeout_s
         try:
-            with self._session().post(
-                self._url,
-                files={"file": (file_name, data, "application/pdf")},
-                timeout=(self._connect_timeout_s, self._timeout_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with (
+                Deadline(self._timeout_s) as deadline,
+                self._session().post(
+                    self._url,
+                    files={"file": (file_name, data, "application/pdf")},
+                    timeout=(self._connect_timeout_s, self._timeout_s),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 return _Answer(
                     response.status_code,
                     response.headers.get("Retry-After", ""),
@@ -136,6 +139,8 @@ class ParserClient:
         if session is None:
             session = requests.Session()
             session.trust_env = False
+            session.mount("http://", DeadlineAdapter())
+            session.mount("https://", DeadlineAdapter())
             session.headers["Accept-Encoding"] = "identity"
             self._local.session = session
         return session
@@ -164,15 +169,15 @@ class GuardedParser:
         return self._breaker.closed_for_s()
 
 
-def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Return the body, bounded in bytes and by the deadline (requests' timeout is per read)."""
+def _read_body(response: requests.Response, deadline: Deadline) -> bytes:
+    """Return the body, bounded in bytes and by the deadline."""
     body = bytearray()
     while chunk := response.raw.read1(_READ_BYTES):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise ParserBadAnswerError
-        if time.monotonic() > deadline:
-            raise _TransientError("answer not complete in time")
+    if deadline.has_passed:  # a body without a length ends like any other
+        raise _TransientError("answer not complete in time")
     return bytes(body)
 
 
@@ -193,7 +198,7 @@ def _cv_data(answer: _Answer) -> dict[str, Any]:
 def _json_object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object, None for anything else (NaN and the like are no JSON)."""
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
         return without_surrogates(document) if isinstance(document, dict) else None
     except (ValueError, RecursionError):
         return None
@@ -201,6 +206,13 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is no number here: it could not be written as JSON again")
+    return number
 
 
 def _showable(message: object) -> str:

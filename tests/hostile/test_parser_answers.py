@@ -77,6 +77,8 @@ def answers(cv_data: str) -> Behaviour:
 @pytest.mark.parametrize(
     "cv_data",
     [
+        pytest.param('{"gpa": 1e999}', id="a number that is infinite"),
+        pytest.param('{"gpa": -1e999}', id="a number that is minus infinite"),
         pytest.param('{"gpa": Infinity}', id="infinity"),
         pytest.param('{"gpa": -Infinity}', id="minus infinity"),
         pytest.param('{"n": ' + "9" * 100_000 + "}", id="an integer of 100,000 digits"),
@@ -243,6 +245,10 @@ def _dripping(head: bytes, piece: bytes) -> tuple[Behaviour, threading.Event]:
     [
         pytest.param(_HEAD + b"Content-Length: 5000\r\n\r\n", b" ", id="the body"),
         pytest.param(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", id="chunks"),
+        pytest.param(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0", id="a chunk's size"),
+        pytest.param(b"", b"H", id="the status"),
+        pytest.param(_HEAD + b"X: ", b"x", id="a header"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="asking for more"),
     ],
 )
 def test_what_drips_is_given_up_by_the_total_deadline(
