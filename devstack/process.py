@@ -45,10 +45,11 @@ class Process:
         self._env = env
         self._child: subprocess.Popen[bytes] | None = None
         self._is_asked = False
+        self._is_paused = False
 
     def start(self) -> None:
         """Start the child, its output appended to the log, or to ours where it has none."""
-        self._is_asked = False
+        self._is_asked = self._is_paused = False
         with contextlib.ExitStack() as opened:
             output = None
             if self.log_path:
@@ -71,8 +72,32 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """True from `start` until the child ended."""
+        """True from `start` until the child ended; a paused one runs."""
         return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The id of the child and of its process group; DevstackError when it does not run."""
+        if self._child is None or self._child.poll() is not None:
+            raise DevstackError(f"{self.name} does not run")
+        return self._child.pid
+
+    @property
+    def is_paused(self) -> bool:
+        """True from `pause` until `unpause`, or until the child ended."""
+        return self._is_paused and self.is_running
+
+    def pause(self) -> None:
+        """Stop the whole process group in its tracks (SIGSTOP)."""
+        # Without waiting for the state "stopped": a child in the middle of a vfork stands still in
+        # another one, for good, when its own child is stopped.
+        os.killpg(self.pid, signal.SIGSTOP)
+        self._is_paused = True
+
+    def unpause(self) -> None:
+        """Let a paused process group go on (SIGCONT); harmless to one that is not paused."""
+        os.killpg(self.pid, signal.SIGCONT)
+        self._is_paused = False
 
     def wait_until(
         self, is_ready: Callable[[], bool], *, within_s: float, what: str | None = None
@@ -93,6 +118,8 @@ class Process:
         if self._child and not self._is_asked:
             self._child.terminate()
             self._is_asked = True
+            if self.is_paused:  # it would not hear the signal
+                self.unpause()
 
     def stop(self, *, within_s: float = 15) -> None:
         """Ask the child to end; kill what is left of its group after `within_s`."""
@@ -103,7 +130,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the child and everything in its process group, at once."""
+        """Kill the child and everything in its process group, at once, paused or not."""
         if self._child is None:
             return
         with contextlib.suppress(ProcessLookupError):

@@ -33,8 +33,18 @@ class Server(abc.ABC):
 
     @property
     def is_running(self) -> bool:
-        """True from `start` until the process ended."""
+        """True from `start` until the process ended; a paused one runs."""
         return self._process is not None and self._process.is_running
+
+    @property
+    def pid(self) -> int:
+        """The id of its process; DevstackError when it does not run."""
+        return self._launched().pid
+
+    @property
+    def is_paused(self) -> bool:
+        """True from `pause` until `unpause`, or until the process ended."""
+        return self._process is not None and self._process.is_paused
 
     def start(self) -> None:
         """Start the server and return when it answers; raise DevstackError when it can't."""
@@ -49,13 +59,25 @@ class Server(abc.ABC):
 
     def wait_until_ready(self) -> None:
         """Return when the launched server answers; kill it and raise when it does not."""
-        if self._process is None:
-            raise DevstackError(f"{self.name} was not launched")
+        process = self._launched()
         try:
-            self._wait_until_ready(self._process)
+            self._wait_until_ready(process)
         except BaseException:
             self.kill()
             raise
+
+    def pause(self) -> None:
+        """Stop it in its tracks (SIGSTOP), as a machine that hangs; its connections stay open."""
+        self._launched().pause()
+
+    def unpause(self) -> None:
+        """Let it go on (SIGCONT) as if no time had passed."""
+        self._launched().unpause()
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM without waiting, so that several can stop at the same time."""
+        if self._process:
+            self._process.ask_to_stop()
 
     def stop(self) -> None:
         """Stop it in order (SIGTERM, bounded); harmless when it does not run."""
@@ -63,13 +85,18 @@ class Server(abc.ABC):
             self._process.stop()
 
     def kill(self) -> None:
-        """Kill it at once, as a crash would; harmless when it does not run."""
+        """Kill it at once, as a crash would, paused or not; harmless when it does not run."""
         if self._process:
             self._process.kill()
 
     def log_tail(self) -> str:
         """Return the end of its log."""
         return self._process.log_tail() if self._process else ""
+
+    def _launched(self) -> Process:
+        if self._process is None:
+            raise DevstackError(f"{self.name} was not launched")
+        return self._process
 
     @abc.abstractmethod
     def _command(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,62 @@ def test_a_stopped_child_can_be_started_again(tmp_path: Path) -> None:
     child.stop()
 
 
+LISTENING = "trap 'echo asked; exit 0' TERM; sleep 60 & echo $!; wait"
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Process]:
+    child = Process("listening", ["sh", "-c", LISTENING], log_path=tmp_path / "log")
+    child.start()
+    eventually(child.log_tail)
+    yield child
+    child.kill()
+
+
+def test_a_paused_child_stands_still_with_its_children_and_goes_on(listening: Process) -> None:
+    group = (listening.pid, int(listening.log_tail()))
+    listening.pause()
+    listening.pause()
+    assert (listening.is_running, listening.is_paused) == (True, True)
+    eventually(lambda: [_state(pid) for pid in group] == ["T", "T"])
+    listening.unpause()
+    assert (listening.is_running, listening.is_paused) == (True, False)
+    eventually(lambda: [_state(pid) for pid in group] == ["S", "S"])
+
+
+def test_a_paused_child_can_be_killed(listening: Process) -> None:
+    pid = listening.pid
+    listening.pause()
+    listening.kill()
+    assert not listening.is_paused
+    assert not _runs(pid)
+
+
+def test_a_paused_child_hears_that_it_is_to_stop(listening: Process) -> None:
+    listening.pause()
+    listening.stop()
+    assert listening.log_tail().split()[-1] == "asked"
+
+
+def test_a_child_that_does_not_run_has_no_pid_and_can_not_be_paused(tmp_path: Path) -> None:
+    child = Process("brief", ["true"], log_path=tmp_path / "log")
+    for attempt in (lambda: child.pid, child.pause, child.unpause):
+        with pytest.raises(DevstackError, match="brief does not run"):
+            attempt()
+    child.start()
+    eventually(lambda: not child.is_running)
+    with pytest.raises(DevstackError, match="brief does not run"):
+        child.pause()
+    child.stop()
+
+
 def _runs(pid: int) -> bool:
+    return _state(pid) not in {"", "Z"}
+
+
+def _state(pid: int) -> str:
+    """Return the process's state as ps names it, "" where there is no such process."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     except FileNotFoundError:
-        return False
-    return not state.startswith("Z")
+        return ""
