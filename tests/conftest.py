@@ -1,6 +1,8 @@
 """What every test may ask for: a database and names of its own; and the markers, by folder."""
 
+import gc
 import secrets
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ pytest_plugins = [
 ]
 
 _TESTS = Path(__file__).parent
+# kafka-python leaves the socket of a refused connection to the garbage collector, which may come
+# during another test or after the last one.
+_LEFT_SOCKET = r"unclosed .socket\.socket .*0\.0\.0\.0"
 _MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "architecture"}
 
 
@@ -30,6 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )
+    config.addinivalue_line("filterwarnings", f"ignore:{_LEFT_SOCKET}:ResourceWarning")
+
+
+def pytest_sessionfinish() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _LEFT_SOCKET, ResourceWarning)
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

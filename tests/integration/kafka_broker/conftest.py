@@ -3,11 +3,9 @@
 pytest loads this file before it knows which warnings to ignore, so it imports no driver.
 """
 
-import gc
 import json
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,21 +19,6 @@ if TYPE_CHECKING:
     from devstack.kafka import Kafka
     from tasks.kafka_broker import KafkaBroker
     from tests.integration.kafka_broker.support import Log, MakeBroker, StartProcess, StartWorker
-
-
-# kafka-python leaves the socket of a refused connection to the garbage collector, which may come
-# during another test or after the last one.
-_LEFT_SOCKET = r"unclosed .socket\.socket .*0\.0\.0\.0"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("filterwarnings", f"ignore:{_LEFT_SOCKET}:ResourceWarning")
-
-
-def pytest_sessionfinish() -> None:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", _LEFT_SOCKET, ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(scope="session")
