@@ -1,12 +1,14 @@
 """One real mongod as a replica set of one node, on the loopback, for development and tests.
 
-A replica set because transactions and change streams need one.
+A replica set because transactions and change streams need one. A subclass may make it a member of
+a larger one.
 """
 
 import importlib
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +17,43 @@ from devstack.errors import DevstackError
 from devstack.process import Process
 from devstack.server import READY_WITHIN_S, Server
 
-_REPLICA_SET = "rs0"
+REPLICA_SET = "rs0"
 _NOT_YET_INITIALIZED = 94  # the server's error code
 
 
 class Mongod(Server):
-    """A mongod that is its own replica set's primary."""
+    """A mongod that is its own replica set's primary.
+
+    With `advertised_port`, that of a proxy before us, `uri` and what drivers discover lead through
+    the proxy; `direct_uri` does not. The server looks for itself there when it starts, so the
+    proxy must let it through then.
+    """
 
     name = "mongod"
     port_setting = "MONGO_PORT"
+    more_flags: Sequence[str] = ()
 
-    def __init__(self, data_dir: Path, port: int, *, test_commands: bool = False) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        *,
+        test_commands: bool = False,
+        advertised_port: int | None = None,
+    ) -> None:
         super().__init__(data_dir, port)
         self._test_commands = test_commands
+        self._advertised = f"{ports.LOOPBACK}:{advertised_port or port}"
 
     @property
     def uri(self) -> str:
         """The connection string for clients."""
-        return f"mongodb://{self.address}/?replicaSet={_REPLICA_SET}"
+        return f"mongodb://{self._advertised}/?replicaSet={REPLICA_SET}"
+
+    @property
+    def direct_uri(self) -> str:
+        """The connection string for those who want this server, and no proxy."""
+        return f"mongodb://{self.address}/?directConnection=true"
 
     def _command(self) -> list[str]:
         db_path = self.data_dir / "db"
@@ -41,37 +62,40 @@ class Mongod(Server):
             "--dbpath": str(db_path),
             "--bind_ip": ports.LOOPBACK,
             "--port": str(self.port),
-            "--replSet": _REPLICA_SET,
+            "--replSet": REPLICA_SET,
             "--wiredTigerCacheSizeGB": "0.25",
             "--oplogSize": "512",  # MB; by default a twentieth of the disk
         }
         flags = ["--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=0"]
         if self._test_commands:
             flags += ["--setParameter", "enableTestCommands=1"]
-        return [str(_find_or_install()), *(w for pair in options.items() for w in pair), *flags]
+        words = [word for pair in options.items() for word in pair]
+        return [str(_find_or_install()), *words, *flags, *self.more_flags]
 
     def _wait_until_ready(self, process: Process) -> None:
         import pymongo  # noqa: PLC0415  # slow, and needed by nobody who only asks for help
 
         process.wait_until(lambda: ports.is_busy(self.port), within_s=READY_WITHIN_S)
-        with pymongo.MongoClient[Any](self.address, directConnection=True) as client:
+        with pymongo.MongoClient[Any](self.direct_uri) as client:
             self._configure(client.admin)
             process.wait_until(
-                lambda: bool(client.admin.command("hello")["isWritablePrimary"]),
-                within_s=READY_WITHIN_S,
+                lambda: self._is_ready(client.admin.command("hello")), within_s=READY_WITHIN_S
             )
+
+    def _is_ready(self, hello: dict[str, Any]) -> bool:
+        return bool(hello["isWritablePrimary"])
 
     def _configure(self, admin: Any) -> None:
         """Make the replica set, or move it to our port when the data was made on another."""
         from pymongo.errors import OperationFailure  # noqa: PLC0415
 
-        member = {"_id": 0, "host": self.address}
+        member = {"_id": 0, "host": self._advertised}
         try:
             config = admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
             if error.code != _NOT_YET_INITIALIZED:
                 raise
-            admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+            admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
             return
         if config["members"][0]["host"] != member["host"]:
             config |= {"members": [member], "version": config["version"] + 1}
