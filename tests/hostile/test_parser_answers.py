@@ -29,6 +29,11 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _FULL = b"Content-Length: %d\r\n\r\n%s" % (len(_GOOD), _GOOD)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unharmed() -> None:
+    """In place of the folder's own: nothing here attacks the service that it would start."""
+
+
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[ParserDouble, ParserDouble]]:
     """The parser, and another server, which nobody may call."""
@@ -54,7 +59,12 @@ def elsewhere(servers: tuple[ParserDouble, ParserDouble]) -> ParserDouble:
 
 @pytest.fixture
 def client(double: ParserDouble) -> ParserClient:
-    return ParserClient(double.url, connect_timeout_s=1, timeout_s=0.5)
+    return ParserClient(double.url, connect_timeout_s=5, timeout_s=10)
+
+
+@pytest.fixture
+def hasty(double: ParserDouble) -> ParserClient:
+    return ParserClient(double.url, connect_timeout_s=5, timeout_s=0.5)
 
 
 def writes(*pieces: bytes) -> Behaviour:
@@ -252,11 +262,11 @@ def _dripping(head: bytes, piece: bytes) -> tuple[Behaviour, threading.Event]:
     ],
 )
 def test_what_drips_is_given_up_by_the_total_deadline(
-    head: bytes, piece: bytes, client: ParserClient, double: ParserDouble
+    head: bytes, piece: bytes, hasty: ParserClient, double: ParserDouble
 ) -> None:
     double.behave, given_up = _dripping(head, piece)
     with pytest.raises(_FAILURES):
-        client.parse("resume.pdf", b"%PDF-")
+        hasty.parse("resume.pdf", b"%PDF-")
     # Not after the last of its pieces, but in the middle: 3 tries of half a second, not of 60.
     assert given_up.wait(10)
 
