@@ -25,8 +25,8 @@ class Mongod(Server):
     """A mongod that is its own replica set's primary.
 
     With `advertised_port`, that of a proxy before us, `uri` and what drivers discover lead through
-    the proxy; `direct_uri` does not. The server looks for itself there when it starts, so the
-    proxy must let it through then.
+    the proxy; `direct_uri` does not. The server looks for itself there when it starts: if the proxy
+    does not let it through then, it belongs to no set until its next start.
     """
 
     name = "mongod"
