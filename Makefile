@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench lint audit types migrate clean-data pin
+.PHONY: help setup run demo test chaos chaos-short bench lint audit types migrate clean-data pin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,12 @@ demo: $(INSTALLED) ## upload samples/resume.pdf and watch it become a resume, on
 test: lint types ## all checks and tests, on servers of their own
 	@$(BIN)/python -m devstack.chromium
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+chaos: $(INSTALLED) ## the fault matrix on the real processes, into docs/reliability.md; 45 minutes
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+chaos-short: $(INSTALLED) ## the few of it that `make test` runs
+	@$(BIN)/python -m tests.chaos --short $(ARGS)
 
 bench: $(INSTALLED) ## our broker beside its peers, into docs/performance.md; 25 minutes of a quiet machine
 	@$(BIN)/python -m bench run $(ARGS)

@@ -24,7 +24,7 @@ _TESTS = Path(__file__).parent
 # kafka-python leaves the socket of a refused connection to the garbage collector, which may come
 # during another test or after the last one.
 _LEFT_SOCKET = r"unclosed .socket\.socket .*0\.0\.0\.0"
-_MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "architecture"}
+_MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "chaos", "architecture"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 `service` is the one that most acceptance and browser tests share; a test that breaks servers or
 needs other settings makes a `ServiceStack` of its own. Start and stop it from the main thread.
+Processes go by the names of the Procfile's lines and their number: "web.1", "worker.2".
 """
 
 import os
@@ -43,23 +44,15 @@ class ServiceStack:
         self.group_id = f"t-{unique}-group"
         self.jwt_secret = secrets.token_urlsafe(48)
         self._folder = Path(tempfile.mkdtemp(prefix="resume-service-"))
-        self._env = procfile.with_venv(os.environ) | self._settings(web, workers) | dict(env or {})
+        self._env = procfile.with_venv(os.environ) | self._settings() | dict(env or {})
         concurrency = {"web": web, "worker": workers}
+        self._env.setdefault("PORT", str(_base_port(self._env, concurrency)))
         self._params = {p.name: p for p in procfile.processes(self._env, concurrency)}
-        self._processes = {
-            name: Process(
-                name,
-                procfile.shell(params.cmd),
-                env=params.env,
-                log_path=self._folder / f"{name}.log",
-            )
-            for name, params in self._params.items()
-        }
+        self._processes: dict[str, Process] = {}
 
-    def _settings(self, web: int, workers: int) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         return {
             "APP_ENV": "development",
-            "PORT": str(_base_port(max(web, workers))),
             "WEB_CONCURRENCY": "1",
             "KAFKA_BROKERS": self.kafka_bootstrap,
             "KAFKA_RESUME_PARSE_TOPIC": self.topic,
@@ -81,16 +74,38 @@ class ServiceStack:
         return self._urls("worker")
 
     @property
+    def names(self) -> list[str]:
+        """Every process's name, in the order of the Procfile."""
+        return list(self._params)
+
+    @property
+    def folder(self) -> Path:
+        """Where logs and metrics are; it goes when the stack stops."""
+        return self._folder
+
+    def port(self, name: str) -> int:
+        """Return the port that the process was given."""
+        return int(self._params[name].env["PORT"])
+
+    @property
     def rescuer_url(self) -> str:
         """The address of the rescuer's probes and metrics."""
         return self._urls("rescuer")[0]
 
     def _urls(self, line: str) -> list[str]:
         return [
-            f"http://{ports.LOOPBACK}:{params.env['PORT']}"
-            for name, params in self._params.items()
+            f"http://{ports.LOOPBACK}:{self.port(name)}"
+            for name in self._params
             if name.startswith(f"{line}.")
         ]
+
+    def override(self, which: str, *, command: str | None = None, **env: str) -> None:
+        """Give a process, or all of a line, another command or environment at its next start."""
+        for name, params in self._params.items():
+            if which in {name, _line_of(name)}:
+                self._params[name] = params._replace(
+                    cmd=command or params.cmd, env={**params.env, **env}
+                )
 
     def start(self) -> None:
         """Migrate, start every process, and return when each is ready."""
@@ -98,10 +113,10 @@ class ServiceStack:
         subprocess.run(release, env=self._env, cwd=ROOT, check=True, capture_output=True)
         reported.append(self)
         try:
-            for process in self._processes.values():
-                process.start()
-            for name in self._processes:
-                self._wait_until_ready(name)
+            for name in self._params:
+                self.launch(name)
+            for name in self._params:
+                self.wait_until_ready(name)
         except BaseException as error:
             error.add_note(self.log_tail())  # the files are gone when somebody looks
             self.stop()
@@ -117,14 +132,69 @@ class ServiceStack:
             reported.remove(self)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def launch(self, name: str) -> None:
+        """Start the process without waiting for it."""
+        params = self._params[name]
+        process = Process(
+            name,
+            procfile.shell(params.cmd),
+            env=params.env,
+            log_path=self._folder / f"{name}.log",
+        )
+        process.start()
+        self._processes[name] = process
+
+    def wait_until_ready(self, name: str) -> None:
+        """Return when the process says that it can work."""
+        self._processes[name].wait_until(
+            lambda: procfile.is_ready(self._params[name]), within_s=_READY_WITHIN_S
+        )
+
+    def kill(self, name: str) -> None:
+        """Kill the process at once, as a crash of its machine would."""
+        self._processes[name].kill()
+
+    def terminate(self, name: str, *, within_s: float = 40) -> None:
+        """Have the process end in order, as a deploy does; kill it after `within_s`."""
+        self._processes[name].stop(within_s=within_s)
+
+    def restart(self, name: str) -> None:
+        """Start the process, which has ended, again and return when it is ready."""
+        self.launch(name)
+        self.wait_until_ready(name)
+
+    def pause(self, name: str) -> None:
+        """Stop the process as SIGSTOP does: it neither runs nor ends."""
+        self._processes[name].pause()
+
+    def unpause(self, name: str) -> None:
+        """Let a paused process go on."""
+        self._processes[name].unpause()
+
+    def pid(self, name: str) -> int:
+        """Return the process's id, which is its group's as well."""
+        return self._processes[name].pid
+
+    def is_running(self, name: str) -> bool:
+        """Tell whether the process has not ended."""
+        return self._processes[name].is_running
+
+    def exit_code(self, name: str) -> int | None:
+        """Return the code it ended with by itself; None while it runs, or when we killed it."""
+        return self._processes[name].returncode
+
+    def kill_all(self) -> None:
+        """Kill every process, as a power cut would."""
+        for process in self._processes.values():
+            process.kill()
+
     def kill_worker(self, index: int) -> None:
-        """Kill the worker at once, as a crash of its machine would."""
-        self._worker(index).kill()
+        """Kill the worker, counted from 0."""
+        self.kill(f"worker.{index + 1}")
 
     def restart_worker(self, index: int) -> None:
-        """Start the worker again and return when it is ready."""
-        self._worker(index).start()
-        self._wait_until_ready(self._worker(index).name)
+        """Start the worker, counted from 0, again and return when it is ready."""
+        self.restart(f"worker.{index + 1}")
 
     def log_tail(self) -> str:
         """Return what each process has logged lately."""
@@ -134,19 +204,15 @@ class ServiceStack:
             for line in process.log_tail(_LOG_LINES).splitlines()
         )
 
-    def _worker(self, index: int) -> Process:
-        return self._processes[f"worker.{index + 1}"]
 
-    def _wait_until_ready(self, name: str) -> None:
-        self._processes[name].wait_until(
-            lambda: procfile.is_ready(self._params[name]), within_s=_READY_WITHIN_S
-        )
+def _line_of(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
-def _base_port(instances: int) -> int:
-    """Return a free base port: each line of the Procfile has its ports a step above it."""
-    lines = range(0, 4 * procfile.PORT_STEP, procfile.PORT_STEP)
-    return ports.free_port(*(line + instance for line in lines for instance in range(instances)))
+def _base_port(env: Mapping[str, str], concurrency: Mapping[str, int]) -> int:
+    """Return a base port above which every port that the Procfile's processes get is free."""
+    expanded = procfile.processes({**env, "PORT": "0"}, concurrency)
+    return ports.free_port(*(int(process.env["PORT"]) for process in expanded))
 
 
 @pytest.fixture(scope="session")
