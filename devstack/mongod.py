@@ -67,6 +67,9 @@ class Mongod(Server):
             "--oplogSize": "512",  # MB; by default a twentieth of the disk
         }
         flags = ["--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=0"]
+        # A killed process leaves its transaction open, and what it touched is kept so long; by
+        # default a minute, where ours take milliseconds.
+        flags += ["--setParameter", "transactionLifetimeLimitSeconds=10"]
         if self._test_commands:
             flags += ["--setParameter", "enableTestCommands=1"]
         words = [word for pair in options.items() for word in pair]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import pymongo
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -28,8 +29,14 @@ T = TypeVar("T")
 
 
 def in_transaction(database: Database[Document], work: Callable[[ClientSession], T]) -> T:
-    """Run `work(session)` in one transaction and return its result; it may run several times."""
-    with store_errors(), database.client.start_session() as session:
+    """Run `work(session)` in one transaction and return its result; it may run several times.
+
+    All of it takes no longer than one operation may: a process that was killed leaves its
+    transaction open, and MongoDB keeps what it touched for a while, so that we would try for two
+    minutes. After that time StoreUnavailableError is raised.
+    """
+    timeout_s = database.client.options.timeout
+    with store_errors(), pymongo.timeout(timeout_s), database.client.start_session() as session:
         return session.with_transaction(
             work,
             read_concern=ReadConcern("snapshot"),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pymongo
 import pytest
 from bson import ObjectId
 from pymongo.database import Database
@@ -14,6 +15,7 @@ from resumes.errors import (
     IdempotencyInProgress,
     JobInFlight,
     ResumeAlreadyExists,
+    StoreUnavailableError,
 )
 from resumes.job import Claim, JobStatus
 from resumes.ports import NewJob
@@ -189,3 +191,30 @@ def test_a_reader_sees_his_own_jobs_only(
     assert seen
     assert seen.created_at <= datetime.now(UTC)
     assert reader.get(job.id, str(ObjectId())) is None
+
+
+def test_a_killed_processs_open_transaction_delays_nobody_for_long(
+    mongo_uri: str, migrated: Database[Any], user_id: str
+) -> None:
+    """Found by killing web processes: the next upload of the same user hung for a minute."""
+    options: dict[str, Any] = {"tz_aware": True, "timeoutMS": 1_500}
+    with (
+        pymongo.MongoClient[dict[str, Any]](mongo_uri, **options) as client,
+        migrated.client.start_session() as killed,
+    ):
+        uploads = MongoUploadStore(
+            client[migrated.name],
+            storage_kind="mongo",
+            answer_timeout=timedelta(seconds=45),
+            failed_file_retention=timedelta(days=30),
+        )
+        with killed.start_transaction():
+            quotas = migrated["upload_quotas"]
+            quotas.insert_one(
+                {"_id": f"{user_id}:2026-11-23", "used": 1, "created_at": datetime.now(UTC)},
+                session=killed,
+            )
+            with pytest.raises(StoreUnavailableError):
+                uploads.open(new_job(user_id), PDF)
+            killed.abort_transaction()
+        assert uploads.open(new_job(user_id), PDF).status is JobStatus.PENDING
