@@ -6,6 +6,7 @@ A run of the whole matrix writes docs/reliability.json and the table of docs/rel
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import os
 import shlex
@@ -33,6 +34,8 @@ from tests.chaos.site import Size
 _OUTCOME = ROOT / "docs/reliability.json"
 _PAGE = ROOT / "docs/reliability.md"
 _JOBS, _SHORT_JOBS = 1_300, 300
+#: No scenario needs half of it.
+_HUNG_AFTER_S = 900
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -100,7 +103,10 @@ def _run(
     size = Size(options.jobs, options.seconds)
     within_s = min(options.within, scenario.rules.within_s)
     scenario = replace(scenario, rules=replace(scenario.rules, within_s=within_s))
+    # Nothing here may wait for ever; what does all the same says where.
+    faulthandler.dump_traceback_later(_HUNG_AFTER_S, exit=True)
     result: Result = run(scenario, environment, size, seed=seed)
+    faulthandler.cancel_dump_traceback_later()
     print(report.line(result), flush=True)
     return report.row(result)
 
