@@ -178,13 +178,11 @@ def _late(evidence: Evidence, worst_s: float, rules: Rules) -> Iterator[str]:
 
 def _worst_s(evidence: Evidence) -> float:
     accepted = accepted_jobs(evidence)
-    return max(
-        (
-            ended_at - max(evidence.fault_ended_at, accepted.get(job_id, 0))
-            for job_id, ended_at in evidence.ended_at.items()
-        ),
-        default=0.0,
+    after_s = (
+        ended_at - max(evidence.fault_ended_at, accepted.get(job_id, 0))
+        for job_id, ended_at in evidence.ended_at.items()
     )
+    return max([0.0, *after_s])
 
 
 def _over_attempted(evidence: Evidence) -> Iterator[str]:

@@ -52,6 +52,8 @@ class Scenario:
     workers: int = 2
     #: Of the jobs that the others have: what is slow by itself has fewer.
     share: float = 1.0
+    #: Of the time that the others' uploads take: what lasts longer needs more.
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Result:
 def run(scenario: Scenario, environment: Environment, size: Size, *, seed: int) -> Result:
     """Carry the scenario out; whatever goes wrong is in the result."""
     started_at = time.monotonic()
-    size = replace(size, jobs=max(1, int(size.jobs * scenario.share)))
+    size = Size(max(1, int(size.jobs * scenario.share)), size.seconds * scenario.stretch)
     site: Site | None = None
     verdict, error = None, ""
     try:

@@ -7,16 +7,18 @@ from tests.chaos.scenario import Act, Scenario
 from tests.chaos.site import Site
 
 _DOWN_S = 2.0
-_KILLS = 3
+_KILLS = 2
 #: At how many jobs a worker is when it is killed, at least.
 _AT_WORK = 3
+#: How many jobs wait for their next attempt when the workers are killed, at least.
+_WAITING = 3
 #: A process that is told to stop ends within this (the chaos stack's jobs.shutdown_timeout is 8 s).
 _ENDS_WITHIN_S = 12
 _WORKERS = ("worker.1", "worker.2")
 
 
 def kill_worker(site: Site) -> None:
-    """Kill a worker while it is at some jobs, and start it again; three times."""
+    """Kill a worker while it is at some jobs, and start it again; twice."""
     for _ in range(_KILLS):
         site.wait(site.random.uniform(0, 1))
         with site.slow_parser():
@@ -61,7 +63,7 @@ def kill_all_workers(site: Site) -> None:
 
 
 def kill_web(site: Site) -> None:
-    """Kill a web process among uploads and sockets; three times."""
+    """Kill a web process among uploads and sockets; twice."""
     for _ in range(_KILLS):
         name = site.random.choice(["web.1", "web.2"])
         site.wait(site.random.uniform(0, 1))
@@ -153,7 +155,7 @@ def kill_among_retries(site: Site) -> None:
     """Kill the workers when many jobs wait for their next attempt (F28)."""
     site.parser.set_mode("500")
     site.until(
-        lambda: site.unfinished(status="pending", attempt={"$gt": 0}) >= _KILLS,
+        lambda: site.unfinished(status="pending", attempt={"$gt": 0}) >= _WAITING,
         within_s=60,
         why="jobs wait for their next attempt",
     )

@@ -52,5 +52,5 @@ def nemesis(site: Site) -> None:
 
 SCENARIOS = (
     Scenario("rebalance-storm", "F21", storm, rules=_FEW_REPEATS, workers=4),
-    *(Scenario(f"nemesis-{n}", "F29", nemesis, share=2.0) for n in (1, 2, 3)),
+    *(Scenario(f"nemesis-{n}", "F29", nemesis, share=2.0, stretch=2.5) for n in (1, 2, 3)),
 )
