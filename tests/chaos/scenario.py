@@ -147,8 +147,9 @@ def _settle(site: Site, within_s: float) -> None:
     # Not less than the scenario's time for what was accepted last.
     deadline = time.monotonic() + within_s
     wait_until(lambda: not site.unfinished(), deadline)
-    wait_until(lambda: not gather.lag(site.stack), deadline)
     wait_until(lambda: not site.owes_letters(), deadline)
+    # Last, since the rescuer sends the record of a job again that owes its letter.
+    wait_until(lambda: not gather.lag(site.stack), deadline)
     wait_until(lambda: not site.unheard(), min(deadline, time.monotonic() + _HEARD_WITHIN_S))
 
 
