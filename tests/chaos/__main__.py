@@ -59,11 +59,11 @@ def _run_all(environment: Environment, options: argparse.Namespace) -> int:
     began = time.monotonic()
     shutil.rmtree(SEEN_FOLDER, ignore_errors=True)
     facts, left_out = machine.describe(), _left_out()
-    rows = []
-    for number, scenario in enumerate(_chosen(options)):
-        if scenario.name in left_out:
-            continue
-        rows.append(_run(scenario, environment, options, seed=options.seed + number))
+    rows = [
+        _run(scenario, environment, options, seed=options.seed + SCENARIOS.index(scenario))
+        for scenario in _chosen(options)
+        if scenario.name not in left_out
+    ]
     outcome = {
         "command": shlex.join(["python", "-m", "tests.chaos", *sys.argv[1:]]),
         "facts": facts,
@@ -73,8 +73,10 @@ def _run_all(environment: Environment, options: argparse.Namespace) -> int:
         "rows": rows,
         "teeth": _earlier().get("teeth", []),
     }
+    if options.again:
+        outcome = report.mended(_earlier(), rows, facts["commit"])
     print(f"\n{report.render(outcome)}")
-    if not (options.short or options.only):
+    if options.again or not (options.short or options.only):
         _save(outcome)
     return int(any(report.is_broken(row) for row in rows))
 
@@ -112,6 +114,9 @@ def _run(
 
 
 def _chosen(options: argparse.Namespace) -> Sequence[Scenario]:
+    if options.again:
+        broken = {row["name"] for row in _earlier().get("rows", []) if report.is_broken(row)}
+        return [scenario for scenario in SCENARIOS if scenario.name in broken]
     if options.only:
         words = options.only.split(",")
         return [s for s in SCENARIOS if s.row in words or any(s.name.startswith(w) for w in words)]
@@ -121,8 +126,8 @@ def _chosen(options: argparse.Namespace) -> Sequence[Scenario]:
 def _left_out() -> dict[str, str]:
     """Return the scenarios that this machine can't carry out, and why."""
     missing: dict[str, str] = {}
-    if not clocks.find_or_install():
-        missing |= {s.name: "no libfaketime: apt-get install libfaketime" for s in clocks.SCENARIOS}
+    if not clocks.can_be_carried_out():
+        missing |= {s.name: "no C compiler: apt-get install gcc" for s in clocks.SCENARIOS}
     if os.geteuid():
         missing |= {s.name: "only root can mount a small disk" for s in disk.SCENARIOS}
     return missing
@@ -153,6 +158,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("command", nargs="?", choices=["run", "list", "report"], default="run")
     parser.add_argument("--short", action="store_true", help="the few of `make test`, small")
     parser.add_argument("--only", help="rows of the matrix or beginnings of names, with commas")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="those that the last whole run left broken; the page says which, and what was",
+    )
     parser.add_argument("--jobs", type=int, help=f"uploads of a scenario, {_JOBS} by default")
     parser.add_argument("--seconds", type=float, default=20, help="over which they are spread")
     parser.add_argument("--within", type=float, default=120, help="seconds for all to end")

@@ -38,8 +38,8 @@ def line(result: Result) -> str:
     numbers = _numbers(row(result)) if result.verdict else ""
     breaches = result.verdict.broken if result.verdict else []
     more = f" (+{len(breaches) - _SHOWN_BREACHES})" if len(breaches) > _SHOWN_BREACHES else ""
-    why = "; ".join([*breaches[:_SHOWN_BREACHES], *result.error.strip().splitlines()[-1:]])
-    return f"{head} {result.seconds:4.0f} s  {numbers}  {why or '; '.join(result.proofs)}{more}"
+    wrong = "; ".join([*breaches[:_SHOWN_BREACHES], *result.error.strip().splitlines()[-1:]])
+    return f"{head} {result.seconds:4.0f} s  {numbers}  {wrong or '; '.join(result.proofs)}{more}"
 
 
 def row(result: Result) -> dict[str, Any]:
@@ -68,6 +68,22 @@ def summary(rows: Sequence[Row]) -> str:
 def is_broken(row: Row) -> bool:
     """Tell whether a kept result is not good."""
     return bool(row["error"] or row.get("broken", True))
+
+
+def mended(outcome: Mapping[str, Any], rows: Sequence[Row], commit: str) -> dict[str, Any]:
+    """Return the outcome with these rows in place of those that were broken, and what they were."""
+    before = {row["name"]: row for row in outcome["rows"]}
+    again = [
+        *outcome.get("again", []),
+        *({"name": r["name"], "commit": commit, "was": why(before[r["name"]])} for r in rows),
+    ]
+    now = before | {row["name"]: row for row in rows}
+    return {**outcome, "rows": list(now.values()), "again": again}
+
+
+def why(row: Row) -> str:
+    """Return what was wrong with a broken scenario."""
+    return "; ".join([*row.get("broken", [])[:1], *filter(None, [row["error"]])])
 
 
 def write_page(page: Path, outcome: Mapping[str, Any]) -> None:
@@ -99,7 +115,15 @@ def render(outcome: Mapping[str, Any]) -> str:
 
 
 def _notes(outcome: Mapping[str, Any]) -> list[str]:
-    return [f"Left out: {note}." for note in outcome.get("left_out", [])]
+    notes = [f"Left out: {note}." for note in outcome.get("left_out", [])]
+    again = [
+        f"- `{one['name']}` at commit {one['commit']}; before: {one['was']}"
+        for one in outcome.get("again", [])
+    ]
+    if again:
+        told = "\n".join(again)
+        notes.append(f"Run again by `--again`, once what broke them was mended:\n\n{told}")
+    return notes
 
 
 def _teeth(teeth: Sequence[Row]) -> str:
@@ -116,7 +140,7 @@ def _cells(row: Row) -> list[str]:
     numbers = [_number(row.get(name)) for name, _ in _COLUMNS]
     told = "; ".join(row["proofs"])
     if is_broken(row):
-        told = f"**{'; '.join([*row.get('broken', [])[:1], row['error']])}**"
+        told = f"**{why(row)}**"
     return [row["name"], row["row"], *numbers, told.replace("|", "/")]
 
 

@@ -71,14 +71,15 @@ class Site:
             env={**known_settings(), **servers.env, **env},
         )
         self.parser = ParserFiles(self.stack.folder)
-        if parser == "double":
+        self._has_double = parser == "double"
+        if self._has_double:
             self.stack.override("parser", command=_PARSER.format(folder=self.stack.folder))
         self.proxies: dict[str, TcpProxy] = {}
         self._exits = contextlib.ExitStack()
         self._client = pymongo.MongoClient[dict[str, Any]](servers.mongo_uri, tz_aware=True)
         self.database = self._client[self.stack.database_name]
         self.uploaders = crowd.uploaders(
-            size.jobs, self.stack.jwt_secret, real_pdfs=parser != "double"
+            size.jobs, self.stack.jwt_secret, real_pdfs=not self._has_double
         )
         self.fault_ended_at = 0.0
 
@@ -170,12 +171,17 @@ class Site:
     @contextlib.contextmanager
     def slow_parser(self) -> Iterator[None]:
         """Have every job take more than a second, so that a fault meets some in the middle."""
-        self.parser.set_mode("slow")
+        if self._has_double:
+            self.parser.set_mode("slow")
+        else:
+            self.stack.pause("parser.1")  # the real one knows no other way
         self.wait(0.2)  # until the quick ones are through
         try:
             yield
         finally:
             self.parser.set_mode("")
+            if not self._has_double:
+                self.stack.unpause("parser.1")
 
     def held_by(self, worker: str) -> int:
         """Count the jobs that the worker is at, by what the database says."""

@@ -9,8 +9,10 @@ from tests.chaos.site import Site
 
 _STORM_CHANGES = 12
 _STORM_EVERY_S = 1.5
-_NEMESIS_FAULTS = 5
+_NEMESIS_FAULTS, _NEMESIS_AT_LEAST = 5, 3
 _NEMESIS_EVERY_S = 2.0
+#: A fault waits for uploads that meet it, so some are to come yet.
+_STILL_LOADED = 0.75
 #: RELIABILITY's bound for a storm: what a worker had in hand may be parsed again, hardly more.
 _FEW_REPEATS = Rules(max_repeats=0.1)
 
@@ -43,14 +45,19 @@ def storm(site: Site) -> None:
 
 
 def nemesis(site: Site) -> None:
-    """Let any faults strike one after the other, as the seed says."""
-    for _ in range(_NEMESIS_FAULTS):
-        fault = site.random.choice(_AT_RANDOM)
+    """Let any faults strike one after the other, by the seed, while there is a load to meet."""
+    faults = site.random.choices(_AT_RANDOM, k=_NEMESIS_FAULTS)
+    struck = []
+    for fault in faults:
+        if site.accepted() > _STILL_LOADED * site.size.jobs:
+            break
         fault(site)
+        struck.append(fault.__name__)
         site.wait(site.random.uniform(0, _NEMESIS_EVERY_S))
+    assert len(struck) >= _NEMESIS_AT_LEAST, f"the load was over after {struck}"
 
 
 SCENARIOS = (
     Scenario("rebalance-storm", "F21", storm, rules=_FEW_REPEATS, workers=4),
-    *(Scenario(f"nemesis-{n}", "F29", nemesis, share=2.0, stretch=2.5) for n in (1, 2, 3)),
+    *(Scenario(f"nemesis-{n}", "F29", nemesis, share=2.0, stretch=3.5) for n in (1, 2, 3)),
 )
