@@ -31,6 +31,8 @@ from tests.services.tcp_proxy import TcpProxy
 
 _MAX_WATCHERS = 100
 _FAULT_AFTER = 0.15
+#: An upload that took longer has met an outage.
+_OUTAGE_S = 2.0
 _PARSER = "python -m tests.chaos.parser_process --port $PORT --folder {folder}"
 
 
@@ -146,6 +148,15 @@ class Site:
     def unanswered(self, *, since: float) -> int:
         """Count the uploads since then that were not accepted."""
         return self.history.count(since=since) - self.accepted(since=since)
+
+    def prove_outage(self, *, since: float) -> None:
+        """Return once uploads are taken; some were refused since then, or took their time."""
+        self.until(
+            lambda: self.accepted(since=time.time() - 1), within_s=60, why="uploads are taken"
+        )
+        refused, slowest_s = self.unanswered(since=since), self.slowest_upload_s(since=since)
+        assert refused or slowest_s > _OUTAGE_S, "no upload met the outage"
+        self.prove(f"{refused} uploads not taken, the slowest took {slowest_s:.1f} s")
 
     def slowest_upload_s(self, *, since: float) -> float:
         """Return how long the slowest upload took of those that ended since then."""
