@@ -196,7 +196,9 @@ class Site:
 
     def held_by(self, worker: str) -> int:
         """Count the jobs that the worker is at, by what the database says."""
-        return self.unfinished(worker={"$regex": f":{self.stack.pid(worker)}$"})
+        return self.unfinished(
+            status="processing", worker={"$regex": f":{self.stack.pid(worker)}$"}
+        )
 
     def longest_gap_s(self, *, since: float) -> float:
         """Return the longest time since then in which no job ended."""

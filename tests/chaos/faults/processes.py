@@ -39,7 +39,7 @@ def _kill_one_at_work(site: Site) -> tuple[str, int]:
 
     site.until(at_work, within_s=30, why="a worker is at some jobs")
     worker = site.random.choice(at_work() or [_WORKERS[0]])
-    mine = {"worker": {"$regex": f":{site.stack.pid(worker)}$"}}
+    mine = {"status": "processing", "worker": {"$regex": f":{site.stack.pid(worker)}$"}}
     site.stack.kill(worker)
     left = site.unfinished(**mine)
     assert left, f"{worker} had just ended all it was at"
