@@ -6,6 +6,7 @@ docs/reliability.json, from which the page can be made anew.
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _COLUMNS = (
 )
 _SUMS = [name for name, _ in _COLUMNS if name != "worst_s"]
 _SHOWN_BREACHES = 3
+_EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Expired)\b")
 
 
 def line(result: Result) -> str:
@@ -38,7 +40,7 @@ def line(result: Result) -> str:
     numbers = _numbers(row(result)) if result.verdict else ""
     breaches = result.verdict.broken if result.verdict else []
     more = f" (+{len(breaches) - _SHOWN_BREACHES})" if len(breaches) > _SHOWN_BREACHES else ""
-    wrong = "; ".join([*breaches[:_SHOWN_BREACHES], *result.error.strip().splitlines()[-1:]])
+    wrong = "; ".join([*breaches[:_SHOWN_BREACHES], *filter(None, [_error(result)])])
     return f"{head} {result.seconds:4.0f} s  {numbers}  {wrong or '; '.join(result.proofs)}{more}"
 
 
@@ -50,9 +52,16 @@ def row(result: Result) -> dict[str, Any]:
         "row": result.scenario.row,
         "seconds": round(result.seconds, 1),
         "proofs": list(result.proofs),
-        "error": result.error.strip().splitlines()[-1] if result.error.strip() else "",
+        "error": _error(result),
         **verdict,
     }
+
+
+def _error(result: Result) -> str:
+    """Return the error's own line: notes, such as logs, may follow it."""
+    lines = result.error.strip().splitlines()
+    named = [line for line in lines if _EXCEPTION.match(line)]
+    return next(reversed(named or lines), "")
 
 
 def summary(rows: Sequence[Row]) -> str:
