@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     from kafka.structs import OffsetAndMetadata
 
 _COPIES = 4
+_LATEST = 12
 _WORKERS = ("worker.1", "worker.2")
 #: While no worker runs, more uploads come in; those are what an administrator's hand skips.
 _GATHER_S = 3.0
@@ -78,11 +79,14 @@ def write_copies(site: Site) -> None:
     written = 0
     for share in (0.3, 0.6, 0.9):
         site.until_uploaded(share)
-        records = TopicReader(site.servers.kafka_bootstrap, site.stack.topic).records()
-        originals = {record.key: record for record in records}
-        copies = [record for record in originals.values() for _ in range(_COPIES)]
-        site.random.shuffle(copies)
-        written += _write_again(site, copies)
+        with site.slow_parser():
+            records = TopicReader(site.servers.kafka_bootstrap, site.stack.topic).records()
+            originals = {record.key: record for record in records}
+            # Those of the latest come at once, to meet the first at work.
+            latest = sorted(originals.values(), key=lambda record: record.timestamp)[-_LATEST:]
+            copies = [record for record in originals.values() for _ in range(_COPIES)]
+            site.random.shuffle(copies)
+            written += _write_again(site, [*latest, *copies])
     site.prove(f"{written} records were copies")
 
 
