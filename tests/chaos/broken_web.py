@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import realtime
 from realtime import fan_out
 from store import reads
 
@@ -30,7 +31,7 @@ class _Loudspeaker(fan_out.FanOut):
 
 BREAKS: dict[str, Callable[[], None]] = {
     "snapshot": lambda: vars(reads).update(MongoJobReader=_NoSnapshot),
-    "isolation": lambda: vars(fan_out).update(FanOut=_Loudspeaker),
+    "isolation": lambda: vars(realtime).update(FanOut=_Loudspeaker),
 }
 
 BREAKS[os.environ["BREAK"]]()
