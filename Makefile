@@ -38,7 +38,7 @@ test: lint types ## all checks and tests, on servers of their own
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(or $(ARGS),--ignore $(CHAOS))
 	$(if $(ARGS),,$(BIN)/python -m pytest $(CHAOS))
 
-chaos: $(INSTALLED) ## the fault matrix on the real processes, into docs/reliability.md; 45 minutes
+chaos: $(INSTALLED) ## the fault matrix on the real processes, into docs/reliability.md; an hour of a quiet machine
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 chaos-short: $(INSTALLED) ## the few of it that `make test` runs
