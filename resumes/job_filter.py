@@ -1,0 +1,147 @@
+"""Which jobs an operator means: a value that pages, addresses, the API and commands share. Pure.
+
+It is written into an address and read back without loss, so a filter is never lost on the way from
+a list to an action.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from resumes.job import is_object_id
+
+_MAX_TEXT_LENGTH = 200
+_MAX_IDS = 1000
+
+
+class JobState(StrEnum):
+    """What an operator sees: the statuses, with two of them told apart further."""
+
+    #: Waits for its first attempt, or its record is on its way.
+    PENDING = "pending"
+    #: Waits for its next attempt (status pending).
+    RETRYING = "retrying"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    #: An operator gave it up for good (status failed); its file is gone.
+    DISCARDED = "discarded"
+
+
+class FilterError(ValueError):
+    """A condition that can't be read; the text says which and what it takes."""
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Jobs that fulfil every condition that is given."""
+
+    state: JobState | None = None
+    error_code: str = ""
+    #: A part of the error message, whatever the case of its letters.
+    error_text: str = ""
+    user_id: str = ""
+    #: Uploaded from `since` on, before `until`.
+    since: datetime | None = None
+    until: datetime | None = None
+    min_attempts: int | None = None
+    #: These jobs only (the selected rows).
+    job_ids: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, str]) -> "JobFilter":
+        """Read what `to_values` wrote, or a person; names that are no condition are passed over.
+
+        Raises FilterError.
+        """
+        given = {name: values[name].strip() for name in _READERS if values.get(name, "").strip()}
+        conditions: dict[str, Any] = {name: _READERS[name](text) for name, text in given.items()}
+        return cls(**conditions)
+
+    def to_values(self) -> dict[str, str]:
+        """Return the given conditions as text, for an address, a form or a document."""
+        return {f.name: _text(value) for f in fields(self) if (value := getattr(self, f.name))}
+
+    def with_(self, **conditions: Any) -> "JobFilter":
+        """Return the same filter with these conditions in place of its own."""
+        return replace(self, **conditions)
+
+    def in_words(self) -> str:
+        """Return the filter as a person would say it, for a confirmation."""
+        words = [
+            f"{len(self.job_ids)} selected" if self.job_ids else "all",
+            f"{self.state} jobs" if self.state else "jobs",
+            *([f"with the error {self.error_code}"] if self.error_code else []),
+            *([f"whose error says “{self.error_text}”"] if self.error_text else []),
+            *([f"of the user {self.user_id}"] if self.user_id else []),
+            *([f"uploaded since {_minute(self.since)}"] if self.since else []),
+            *([f"uploaded before {_minute(self.until)}"] if self.until else []),
+            *([f"after {self.min_attempts} attempts or more"] if self.min_attempts else []),
+        ]
+        return " ".join(words)
+
+
+def _minute(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return str(value)
+
+
+def _state(text: str) -> JobState:
+    try:
+        return JobState(text)
+    except ValueError:
+        raise FilterError(f"state is one of: {', '.join(JobState)}") from None
+
+
+def _short(text: str) -> str:
+    if len(text) > _MAX_TEXT_LENGTH:
+        raise FilterError(f"a condition has at most {_MAX_TEXT_LENGTH} characters")
+    return text
+
+
+def _id(text: str) -> str:
+    if not is_object_id(text):
+        raise FilterError("an id has 24 lower-case hexadecimal digits")
+    return text
+
+
+def _ids(text: str) -> frozenset[str]:
+    ids = frozenset(_id(part.strip()) for part in text.split(",") if part.strip())
+    if len(ids) > _MAX_IDS:
+        raise FilterError(f"at most {_MAX_IDS} jobs can be named one by one")
+    return ids
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise FilterError("a time is written as 2026-11-25T08:00, in UTC") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):  # noqa: PLR2004 - far beyond any
+        raise FilterError("min_attempts is a number")
+    return int(text)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "state": _state,
+    "error_code": _short,
+    "error_text": _short,
+    "user_id": _id,
+    "since": _moment,
+    "until": _moment,
+    "min_attempts": _count,
+    "job_ids": _ids,
+}
