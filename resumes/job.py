@@ -1,8 +1,9 @@
 """A job: the record of one upload's way from PDF to resume, and the rules of its status.
 
 `pending -> processing -> completed | failed`, and back to `pending` while a transient failure
-waits for its next attempt. The store makes each transition one compare-and-set on
-(status, attempt); `rev` counts a job's transitions from 1, so a reader can put them in order.
+waits for its next attempt, or when an operator replays a failed job. The store makes each
+transition one compare-and-set on (status, attempt); `rev` counts a job's transitions from 1, so a
+reader can put them in order.
 """
 
 import re
@@ -27,18 +28,20 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True when nothing can follow."""
-        return not TRANSITIONS[self]
+        """True when the job has ended; only an operator lets anything follow."""
+        return self in {JobStatus.COMPLETED, JobStatus.FAILED}
 
 
-#: From a status to those that may follow it. An expired lease makes `processing` follow itself.
+#: From a status to those that may follow it. An expired lease makes `processing` follow itself. The
+#: rest are an operator's: `failed` is replayed or (staying what it is) discarded, and `pending`
+#: follows itself when a job need not wait for its next attempt any more.
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.PENDING: frozenset({JobStatus.PROCESSING, JobStatus.FAILED}),
+    JobStatus.PENDING: frozenset({JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.FAILED}),
     JobStatus.PROCESSING: frozenset(
         {JobStatus.PROCESSING, JobStatus.PENDING, JobStatus.COMPLETED, JobStatus.FAILED}
     ),
     JobStatus.COMPLETED: frozenset(),
-    JobStatus.FAILED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.FAILED}),
 }
 
 

@@ -21,6 +21,12 @@ def test_every_status_is_reached_from_pending() -> None:
     assert reached == set(JobStatus)
 
 
+def test_only_an_operator_lets_anything_follow_an_end() -> None:
+    assert TRANSITIONS[JobStatus.COMPLETED] == frozenset()
+    # Replayed, or discarded.
+    assert TRANSITIONS[JobStatus.FAILED] == {JobStatus.PENDING, JobStatus.FAILED}
+
+
 @given(object_ids)
 def test_a_jobs_resume_id_is_an_id_of_its_own_and_always_the_same(job_id: str) -> None:
     resume_id = resume_id_of(job_id)
