@@ -34,6 +34,16 @@ class FilterError(ValueError):
     """A condition that can't be read; the text says which and what it takes."""
 
 
+class FilterTooBroadError(FilterError):
+    """Too many jobs would have to be looked through."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "error_text: too many jobs would have to be searched for this; add an error code, "
+            "a user, a state or a shorter time"
+        )
+
+
 @dataclass(frozen=True)
 class JobFilter:
     """Jobs that fulfil every condition that is given."""
@@ -57,8 +67,7 @@ class JobFilter:
         Raises FilterError.
         """
         given = {name: values[name].strip() for name in _READERS if values.get(name, "").strip()}
-        conditions: dict[str, Any] = {name: _READERS[name](text) for name, text in given.items()}
-        return cls(**conditions)
+        return cls(**{name: _read(name, text) for name, text in given.items()})
 
     def to_values(self) -> dict[str, str]:
         """Return the given conditions as text, for an address, a form or a document."""
@@ -70,15 +79,16 @@ class JobFilter:
 
     def in_words(self) -> str:
         """Return the filter as a person would say it, for a confirmation."""
+        noun = "job" if len(self.job_ids) == 1 else "jobs"
         words = [
             f"{len(self.job_ids)} selected" if self.job_ids else "all",
-            f"{self.state} jobs" if self.state else "jobs",
+            f"{self.state} {noun}" if self.state else noun,
             *([f"with the error {self.error_code}"] if self.error_code else []),
             *([f"whose error says “{self.error_text}”"] if self.error_text else []),
             *([f"of the user {self.user_id}"] if self.user_id else []),
             *([f"uploaded since {_minute(self.since)}"] if self.since else []),
             *([f"uploaded before {_minute(self.until)}"] if self.until else []),
-            *([f"after {self.min_attempts} attempts or more"] if self.min_attempts else []),
+            *([f"after {self.min_attempts} or more attempts"] if self.min_attempts else []),
         ]
         return " ".join(words)
 
@@ -87,9 +97,16 @@ def _minute(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
+def _read(name: str, text: str) -> Any:
+    try:
+        return _READERS[name](text)
+    except FilterError as error:
+        raise FilterError(f"{name}: {error}") from None
+
+
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, frozenset):
         return ",".join(sorted(value))
     return str(value)
@@ -99,18 +116,22 @@ def _state(text: str) -> JobState:
     try:
         return JobState(text)
     except ValueError:
-        raise FilterError(f"state is one of: {', '.join(JobState)}") from None
+        raise FilterError(f"one of {', '.join(JobState)}") from None
 
 
 def _short(text: str) -> str:
-    if len(text) > _MAX_TEXT_LENGTH:
-        raise FilterError(f"a condition has at most {_MAX_TEXT_LENGTH} characters")
-    return text
+    words = " ".join(text.split())
+    if len(words) > _MAX_TEXT_LENGTH:
+        raise FilterError(f"at most {_MAX_TEXT_LENGTH} characters")
+    if not words.isprintable():
+        # Databases and addresses do not take all of them.
+        raise FilterError("text without control characters")
+    return words
 
 
 def _id(text: str) -> str:
     if not is_object_id(text):
-        raise FilterError("an id has 24 lower-case hexadecimal digits")
+        raise FilterError("24 lower-case hexadecimal digits")
     return text
 
 
@@ -124,15 +145,15 @@ def _ids(text: str) -> frozenset[str]:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise FilterError("a time is written as 2026-11-25T08:00, in UTC") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise FilterError("a time, written as 2026-11-25T08:00, in UTC") from None
 
 
-def _count(text: str) -> int:
+def _count(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 6):  # noqa: PLR2004 - far beyond any
-        raise FilterError("min_attempts is a number")
-    return int(text)
+        raise FilterError("a number")
+    return int(text) or None
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
