@@ -11,6 +11,7 @@ import threading
 
 import dramatiq
 import structlog
+from dramatiq.middleware import CurrentMessage
 
 from composition import connect_database, make_broker, stop_on_signals
 from observability import configure_logging, exposition
@@ -62,6 +63,8 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     )
     leases = LeaseKeeper(store, lease_s=jobs.lease.total_seconds())
     broker = make_broker(settings)
+    # Lets a task know its record, for the job's history.
+    broker.add_middleware(CurrentMessage())
     broker.add_middleware(LetterNote(store.note_letter))
     parse_resume = ParseResume(
         jobs=store,

@@ -29,6 +29,7 @@ from resumes.job import Claim, is_object_id, resume_id_of
 from resumes.ports import (
     Busy,
     ClaimMiss,
+    JobRecord,
     Leases,
     Letters,
     NotDue,
@@ -36,6 +37,7 @@ from resumes.ports import (
     Unlettered,
     WorkStore,
 )
+from resumes.traces import trace_of
 
 #: How often a held job is looked at while it is open whether its holder is alive.
 _LOOK_INTERVAL_S = 0.5
@@ -76,8 +78,8 @@ class ParseResume:
     pause: Callable[[float], bool]
     on_claimed: Callable[[Claim], None]
 
-    def run(self, job_id: str) -> ParseOutcome:
-        """Bring the job to its end, or one attempt further.
+    def run(self, job_id: str, record: JobRecord | None = None) -> ParseOutcome:
+        """Bring the job to its end, or one attempt further; `record` goes into its history.
 
         Raises InvalidRecordError (no such job), JobFailedError (the job is failed and needs its
         dead letter), RunLaterError (the job is pending), StoppedEarlyError (deliver again),
@@ -86,7 +88,7 @@ class ParseResume:
         if not is_object_id(job_id):
             raise InvalidRecordError("The record's job_id is not an id.")
         self._wait_for_parser(job_id)
-        claim = self._claim(job_id)
+        claim = self._claim(job_id, record)
         if claim is None:
             return ParseOutcome.SKIPPED
         self.on_claimed(claim)
@@ -109,10 +111,10 @@ class ParseResume:
         if closed_for_s and self.jobs.postpone(job_id, delay_s):
             raise RunLaterError(delay_s)
 
-    def _claim(self, job_id: str) -> Claim | None:
+    def _claim(self, job_id: str, record: JobRecord | None) -> Claim | None:
         held_before: Busy | None = None
         while True:
-            claim = self.jobs.claim(job_id, self.worker)
+            claim = self.jobs.claim(job_id, self.worker, record)
             if isinstance(claim, Claim):
                 return claim
             if not isinstance(claim, Busy):
@@ -167,14 +169,18 @@ class ParseResume:
         return self.parser.parse(claim.file_name, data)
 
     def _fail(self, claim: Claim, error: JobFailedError) -> None:
-        self._persist(lambda: self.jobs.fail(claim, error.code, str(error)))
+        trace = trace_of(error)
+        self._persist(lambda: self.jobs.fail(claim, error.code, str(error), trace=trace))
         raise error
 
     def _release(self, claim: Claim, error: ParserUnavailableError, *, counts: bool) -> None:
         attempts = claim.counted if counts else 1
         delay_s = self.backoff.delay_s(attempts, error.retry_after_s)
+        code, message, trace = error.code, str(error), trace_of(error)
         self._persist(
-            lambda: self.jobs.release(claim, error.code, str(error), delay_s=delay_s, counts=counts)
+            lambda: self.jobs.release(
+                claim, code, message, delay_s=delay_s, counts=counts, trace=trace
+            )
         )
         raise RunLaterError(delay_s) from error
 

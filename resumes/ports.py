@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from resumes.job import Claim, Job
+from resumes.operating import RecordPlace
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class NewJob:
     day: str
     daily_limit: int
     idempotency_key: str | None = None
+    #: W3C trace context of the upload.
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,15 @@ class EarlierUpload:
     job_id: str
     sha256: str
     is_running: bool
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """The Kafka record with which an attempt begins."""
+
+    place: RecordPlace
+    #: W3C trace context; "" when it has none.
+    traceparent: str = ""
 
 
 class ClaimMiss(Enum):
@@ -124,8 +136,13 @@ class WatchedQueue(ParseQueue, Protocol):
 class WorkStore(Protocol):
     """Durable state as the worker sees it. Every method may raise StoreUnavailableError."""
 
-    def claim(self, job_id: str, worker: str) -> Claim | Busy | NotDue | Unlettered | ClaimMiss:
-        """Take the job by compare-and-set: pending and due, or processing with an expired lease."""
+    def claim(
+        self, job_id: str, worker: str, record: JobRecord | None = None
+    ) -> Claim | Busy | NotDue | Unlettered | ClaimMiss:
+        """Take the job by compare-and-set: pending and due, or processing with an expired lease.
+
+        The history keeps `record`, as `release` and `fail` let it keep `trace`.
+        """
 
     def postpone(self, job_id: str, delay_s: float) -> bool:
         """Let a job that nobody runs wait, without an attempt; False when there is none."""
@@ -142,11 +159,11 @@ class WorkStore(Protocol):
         """
 
     def release(
-        self, claim: Claim, code: str, message: str, *, delay_s: float, counts: bool
+        self, claim: Claim, code: str, message: str, *, delay_s: float, counts: bool, trace: str
     ) -> None:
         """Let the job be pending again, due in `delay_s`; raises ClaimLostError."""
 
-    def fail(self, claim: Claim, code: str, message: str) -> None:
+    def fail(self, claim: Claim, code: str, message: str, *, trace: str) -> None:
         """End the job as failed, its dead letter being due; raises ClaimLostError."""
 
     def give_up(self, job_id: str, code: str, message: str) -> bool:

@@ -104,6 +104,7 @@ class SubmitResume:
             day=self._quota.day(self._now()),
             daily_limit=self._quota.limit,
             idempotency_key=idempotency_key,
+            traceparent=traceparent,
         )
         try:
             job = self._uploads.open(new_job, file.content.read())

@@ -4,6 +4,7 @@ The claim's `attempt` fences: whoever holds an older one can change nothing.
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import timedelta
 
 from bson import ObjectId
@@ -12,7 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from resumes.job import Claim, JobStatus
-from resumes.ports import Busy, ClaimMiss, NotDue, Unlettered
+from resumes.ports import Busy, ClaimMiss, JobRecord, NotDue, Unlettered
 from store.connection import Document, store_errors
 from store.failing import LETTER_DUE, LETTER_TIME_S
 from store.transitions import JOBS, from_now, in_transaction, transition
@@ -25,7 +26,6 @@ _LEASE_HAS_EXPIRED = {"$lte": ["$lease_until", "$$NOW"]}
 _IS_DUE = {"$lte": ["$next_retry_at", "$$NOW"]}
 _LETTER_IS_DUE = {"$lte": ["$due_at", "$$NOW"]}
 
-
 #: Its last attempt died, and there is none left.
 IS_EXHAUSTED = {"$and": [_LEASE_HAS_EXPIRED, {"$not": [_HAS_ATTEMPTS_LEFT]}]}
 
@@ -37,30 +37,29 @@ class MongoClaims:
         self._database = database
         self._lease_end = from_now(lease.total_seconds())
 
-    def claim(self, job_id: str, worker: str) -> Claim | Busy | NotDue | Unlettered | ClaimMiss:
+    def claim(
+        self, job_id: str, worker: str, record: JobRecord | None = None
+    ) -> Claim | Busy | NotDue | Unlettered | ClaimMiss:
         """Take the job by compare-and-set: pending and due, or processing with an expired lease."""
         key = ObjectId(job_id)
-        may_be_claimed = [
-            {"status": str(JobStatus.PENDING), "$expr": _IS_DUE},
-            {
-                "status": str(JobStatus.PROCESSING),
-                "$expr": {"$and": [_LEASE_HAS_EXPIRED, _HAS_ATTEMPTS_LEFT]},
-            },
-        ]
+        values = {"worker": worker, "error_code": "", "error_message": "", "rescues": 0}
+        if record and record.traceparent:  # a foreign record without one does not end the upload's
+            values["traceparent"] = record.traceparent
 
         def work(session: ClientSession) -> Document | None:
             return transition(
                 self._database,
                 session,
-                allowed={"_id": key, "$or": may_be_claimed},
+                allowed={"_id": key, "$or": _claimable()},
                 to=JobStatus.PROCESSING,
-                values={"worker": worker, "error_code": "", "error_message": "", "rescues": 0},
+                values=values,
                 computed={
                     "attempt": {"$add": ["$attempt", 1]},
                     "lease_until": self._lease_end,
                     "due_at": self._lease_end,
                     "next_retry_at": "$$REMOVE",
                 },
+                event={"place": asdict(record.place)} if record else {},
             )
 
         before = in_transaction(self._database, work)
@@ -133,6 +132,14 @@ class MongoClaims:
         if not taken.matched_count:
             return _not_due(job)
         return Unlettered(job["error_code"], job["error_message"], job["updated_at"])
+
+
+def _claimable() -> list[Document]:
+    dead = {"$and": [_LEASE_HAS_EXPIRED, _HAS_ATTEMPTS_LEFT]}
+    return [
+        {"status": str(JobStatus.PENDING), "$expr": _IS_DUE},
+        {"status": str(JobStatus.PROCESSING), "$expr": dead},
+    ]
 
 
 def _not_due(job: Document) -> NotDue:

@@ -52,6 +52,12 @@ class ResumeParseJob(me.Document):
     cv_data = me.StringField()
     day = me.StringField(required=True)
     idempotency_key = me.StringField()
+    traceparent = me.StringField()
+    is_retrying = me.BooleanField()  # it waits for another attempt; else absent
+    replays = me.IntField()
+    restarted_at = me.DateTimeField()  # by the last replay
+    discarded_at = me.DateTimeField()
+    letter_id = me.StringField()  # "partition:offset"
     created_at = me.DateTimeField(required=True)
     updated_at = me.DateTimeField(required=True)
 

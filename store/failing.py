@@ -15,8 +15,10 @@ LETTER_WRITTEN = "written"
 #: How long whoever fails a job has to write its letter, before somebody else may.
 LETTER_TIME_S = 20.0
 
+_IS_INLINE = {"$eq": ["$storage", "inline"]}
 
-def fail_job(
+
+def fail_job(  # noqa: PLR0913 - an end's circumstances, each named
     database: Database[Document],
     session: ClientSession,
     *,
@@ -24,15 +26,15 @@ def fail_job(
     reason: tuple[str, str],
     file_retention: timedelta,
     letter_in_s: float | None,
+    trace: str = "",
 ) -> Document | None:
     """Fail the job that `allowed` matches; return it as it was before, None on a miss.
 
     `reason` is a code and a message for the user. The file stays for `file_retention`, since a
-    replay needs it. With `letter_in_s` a dead letter is owed: by the caller for so long, then by
-    whoever finds the job.
+    replay needs it; `trace` goes into the event. With `letter_in_s` a dead letter is owed: by the
+    caller for so long, then by whoever finds the job.
     """
     file_expires_at = from_now(file_retention.total_seconds())
-    is_inline = {"$eq": ["$storage", "inline"]}
     before = transition(
         database,
         session,
@@ -47,8 +49,9 @@ def fail_job(
             "lease_until": "$$REMOVE",
             "next_retry_at": "$$REMOVE",
             "due_at": "$$REMOVE" if letter_in_s is None else from_now(letter_in_s),
-            "file_expires_at": {"$cond": [is_inline, file_expires_at, "$$REMOVE"]},
+            "file_expires_at": {"$cond": [_IS_INLINE, file_expires_at, "$$REMOVE"]},
         },
+        event={"trace": trace} if trace else {},
     )
     if before is not None:
         database[FILES].update_one(

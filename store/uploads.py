@@ -148,6 +148,7 @@ class MongoUploadStore:
             max_attempts=new_job.max_attempts,
             day=new_job.day,
             idempotency_key=new_job.idempotency_key,
+            traceparent=new_job.traceparent or None,
             created_at=now,
             updated_at=now,
         )

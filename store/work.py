@@ -68,7 +68,14 @@ class MongoWorkStore(MongoClaims):
         in_transaction(self._database, work)
 
     def release(
-        self, claim: Claim, code: str, message: str, *, delay_s: float, counts: bool
+        self,
+        claim: Claim,
+        code: str,
+        message: str,
+        *,
+        delay_s: float,
+        counts: bool,
+        trace: str = "",
     ) -> None:
         """Let the job be pending again, due in `delay_s`; raises ClaimLostError."""
         forgiven = {"$add": [{"$ifNull": ["$forgiven", 0]}, 0 if counts else 1]}
@@ -87,15 +94,16 @@ class MongoWorkStore(MongoClaims):
                     "due_at": until,
                     "lease_until": "$$REMOVE",
                 },
+                event={"trace": trace} if trace else {},
             )
             if before is None:
                 raise ClaimLostError
 
         in_transaction(self._database, work)
 
-    def fail(self, claim: Claim, code: str, message: str) -> None:
+    def fail(self, claim: Claim, code: str, message: str, *, trace: str = "") -> None:
         """End the job as failed, its dead letter being due; raises ClaimLostError."""
-        if not self._fail(held_by(claim), code, message):
+        if not self._fail(held_by(claim), code, message, trace):
             raise ClaimLostError
 
     def give_up(self, job_id: str, code: str, message: str) -> bool:
@@ -136,7 +144,7 @@ class MongoWorkStore(MongoClaims):
             raise UserHasResumeError
         raise UserUnknownError
 
-    def _fail(self, allowed: Document, code: str, message: str) -> bool:
+    def _fail(self, allowed: Document, code: str, message: str, trace: str = "") -> bool:
         def work(session: ClientSession) -> bool:
             before = fail_job(
                 self._database,
@@ -145,6 +153,7 @@ class MongoWorkStore(MongoClaims):
                 reason=(code, message),
                 file_retention=self._failed_file_retention,
                 letter_in_s=LETTER_TIME_S,
+                trace=trace,
             )
             return before is not None
 

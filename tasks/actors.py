@@ -6,6 +6,7 @@ leaves it where it is.
 """
 
 import math
+import re
 import time
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ import dramatiq
 import structlog
 from dramatiq import Broker, MessageProxy
 from dramatiq.errors import Retry
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import CurrentMessage, Middleware
 
 from resumes.errors import (
     InvalidRecordError,
@@ -24,13 +25,18 @@ from resumes.errors import (
     StoreUnavailableError,
 )
 from resumes.job import Claim, is_object_id
+from resumes.operating import RecordPlace
 from resumes.parse import ParseOutcome, ParseResume
+from resumes.ports import JobRecord
 from tasks.kafka_broker import KafkaBroker, PutBack
+from tasks.kafka_broker.message import KafkaMessage
 from tasks.metrics import JOB_SECONDS, JOBS_PROCESSED, JOBS_RETRIED
 
 log = structlog.get_logger(__name__)
 
 PARSE_RESUME = "parse_resume"
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def declare_parse_resume(
@@ -62,7 +68,7 @@ class ParseResumeRunner:
         started = time.monotonic()
         job_log = log.bind(job_id=job_id, user_id=user_id)
         try:
-            outcome = self._parse_resume.run(job_id)
+            outcome = self._parse_resume.run(job_id, _current_record())
         except JobFailedError as error:
             JOB_SECONDS.observe(time.monotonic() - started)
             JOBS_PROCESSED.labels("failed", error.code).inc()
@@ -108,6 +114,19 @@ class LetterNote(Middleware):
             self._note(job_id)
         except StoreUnavailableError:
             log.warning("dead_letter.not_noted", job_id=job_id)
+
+
+def _current_record() -> JobRecord | None:
+    """Return the record of the task that this thread runs; None without CurrentMessage."""
+    message: object = CurrentMessage.get_current_message()
+    if not isinstance(message, KafkaMessage):
+        return None
+    record = message.record
+    # Of a foreign record it may be anything.
+    traceparent = str(message.options.get("traceparent", ""))
+    is_valid = _TRACEPARENT.fullmatch(traceparent) is not None
+    place = RecordPlace(record.topic, record.partition, record.offset)
+    return JobRecord(place, traceparent if is_valid else "")
 
 
 def _to_ms(delay_s: float) -> int:
