@@ -1,6 +1,7 @@
 """CONTRACT parts 2, 3 and 5: a job's whole way, and its Kafka record, on the running processes."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def test_the_audit_trail_tells_each_transition_once(client: ServiceClient) -> No
     assert all(str(event["user_id"]) == user.id for event in events)
 
 
+def test_the_audit_trail_tells_which_worker_ran_which_record(
+    client: ServiceClient, topic: TopicReader
+) -> None:
+    user = client.new_user()
+    traceparent = f"00-{'c' * 32}-{'d' * 16}-01"
+    client.ended(user, job_id := client.accepted(user, PDF, traceparent=traceparent))
+    record = topic.find(key=job_id.encode())
+    event = client.database["job_events"].find_one({"job_id": ObjectId(job_id), "to": "processing"})
+    assert event
+    assert event["place"] == {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+    }
+    assert event["worker"].startswith(f"{socket.gethostname()}:")
+    job = client.database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)})
+    assert job
+    assert job["traceparent"] == traceparent
+
+
 def test_the_record_is_plain_json_keyed_by_the_job(
     client: ServiceClient, topic: TopicReader
 ) -> None:
@@ -84,9 +105,15 @@ def test_a_record_of_any_kafka_client_runs_the_job(
         assert document
         client.database[collection].insert_one(document)
     value = {"job_id": job_id, "user_id": user.id, "file_name": "resume.pdf"}
-    produce(topic.bootstrap, topic.name, json.dumps(value).encode())
+    no_trace = [("traceparent", b"00-" + b"x" * 1000)]
+    produce(topic.bootstrap, topic.name, json.dumps(value).encode(), headers=no_trace)
     known_here = TestUser(user.id, client.token(sub=user.id))
     assert client.ended(known_here, job_id)["status"] == "completed"
+    ended = client.database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)})
+    opened = quiet.database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)})
+    assert ended
+    assert opened
+    assert ended["traceparent"] == opened["traceparent"]
 
 
 def test_a_record_that_comes_again_changes_nothing(

@@ -305,6 +305,10 @@ class Attempts(RuleBasedStateMachine):
         if isinstance(claimed, Claim):
             self.claims.append(claimed)
 
+    @rule()
+    def postpone(self) -> None:
+        self.work.postpone(self.job_id, 0)
+
     @rule(
         which=st.integers(0, 3),
         end=st.sampled_from(["completes", "fails", "counts", "does not count"]),
@@ -330,6 +334,10 @@ class Attempts(RuleBasedStateMachine):
         user = self.database["user"].find_one({"_id": ObjectId(self.user_id)}) or {}
         assert [event["rev"] for event in events] == list(range(1, job["rev"] + 1))
         assert events[-1]["to"] == job["status"]
+        # By these two, figures can be kept without counting anything.
+        waits = ["retry_at" in event for event in events]
+        assert [event["was_retrying"] for event in events] == [False, *waits[:-1]]
+        assert waits[-1] == job.get("is_retrying", False)
         ends = [event["to"] for event in events if JobStatus(event["to"]).is_terminal]
         assert ends == ([job["status"]] if JobStatus(job["status"]).is_terminal else [])
         assert len(user.get("resume", [])) == (1 if job["status"] == "completed" else 0)
