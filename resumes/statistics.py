@@ -1,6 +1,6 @@
 """Figures of the jobs as they are kept: totals, and what happened in each minute. Pure.
 
-Made by folding `job_events` (store/statistics.py), so that no page ever counts jobs.
+Made by folding `job_events` (`tally.py`, store/statistics.py), so that no page ever counts jobs.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,8 @@ class Totals:
     discarded: int = 0
     #: `failed` by error code.
     failed_by_code: Mapping[str, int] = field(default_factory=dict)
-    #: When the last event was folded in; None before the first.
+    #: What happened until then is counted; renewed every few seconds, also when nothing happens.
+    #: None: nothing was counted yet.
     as_of: datetime | None = None
 
 
