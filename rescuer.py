@@ -1,7 +1,7 @@
 """Composition root of the rescuer process: puts jobs whose record is lost into the queue again.
 
-`python rescuer.py` does a round every `jobs.rescue_interval` until SIGTERM or SIGINT. Any number
-may run: each step is a compare-and-set.
+`python rescuer.py` does a round every `jobs.rescue_interval` until SIGTERM or SIGINT. Beside the
+rounds, a thread keeps the dashboard's figures. Any number may run: each step is a compare-and-set.
 """
 
 import sys
@@ -17,8 +17,14 @@ from resumes.rescue import RescueJobs
 from settings import Settings, load_settings_or_exit
 from store.connection import disconnect, is_reachable
 from store.rescue import MongoRescueStore
+from store.statistics import StatisticsFold
 from tasks.actors import declare_parse_resume
-from tasks.metrics import JOBS_RESCUED, RESCUE_ROUNDS
+from tasks.metrics import (
+    JOBS_RESCUED,
+    RESCUE_ROUNDS,
+    STATISTICS_EVENTS,
+    STATISTICS_LAST_ANSWER,
+)
 from tasks.probe_server import start_probe_server
 from tasks.queue import WatchedParseQueue
 
@@ -28,6 +34,9 @@ _SELECT_TIMEOUT_S = 10
 _STORE_TIMEOUT_S = 30
 #: Longer than any round with all its timeouts.
 _HUNG_AFTER_S = 180
+_FIGURES_STALE_AFTER_S = 60
+#: What is cut off in the middle is done again by the next.
+_FOLD_ENDS_WITHIN_S = 2
 
 
 class Rounds:
@@ -87,18 +96,33 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         grace_s=jobs.rescue_after.total_seconds(),
     )
     rounds = Rounds(rescue, interval_s=jobs.rescue_interval.total_seconds())
+    fold = StatisticsFold(database, on_folded=_note_folded)
     if settings.app.port is not None:
         start_probe_server(
             settings.app.port,
             alive=lambda: time.monotonic() - rounds.began_at < _HUNG_AFTER_S,
-            checks={"kafka": broker.is_reachable, "mongodb": lambda: is_reachable(database)},
+            checks={
+                "kafka": broker.is_reachable,
+                "mongodb": lambda: is_reachable(database),
+                "statistics": lambda: fold.age_s() < _FIGURES_STALE_AFTER_S,
+            },
             exposition=exposition(settings.app.metrics_dir),
         )
+    folding = threading.Thread(
+        target=fold.run_until, args=(stopping,), name="statistics", daemon=True
+    )
+    folding.start()
     log.info("rescuer.started", topic=kafka.resume_parse_topic)
     rounds.run_until(stopping)
+    folding.join(_FOLD_ENDS_WITHIN_S)
     broker.close()
     disconnect()
     log.info("rescuer.stopped")
+
+
+def _note_folded(count: int) -> None:
+    STATISTICS_EVENTS.inc(count)
+    STATISTICS_LAST_ANSWER.set_to_current_time()
 
 
 def _not_a_worker(job_id: str, user_id: str) -> None:

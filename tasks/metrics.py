@@ -33,6 +33,14 @@ JOBS_RESCUED = Counter(
     ["action"],
 )
 RESCUE_ROUNDS = Counter("resume_rescue_rounds_total", "Rounds of the rescuer.", ["outcome"])
+STATISTICS_EVENTS = Counter(
+    "resume_statistics_events_total", "Events that this rescuer counted into the kept figures."
+)
+STATISTICS_LAST_ANSWER = Gauge(
+    "resume_statistics_last_answer_timestamp_seconds",
+    "When MongoDB last told this rescuer what happened, or that nothing did.",
+    multiprocess_mode="mostrecent",
+)
 BREAKER_STATE = Gauge(
     "resume_parser_breaker_state",
     "The parser's circuit breaker: 0 closed, 1 half-open (a probe tests), 2 open.",
