@@ -6,7 +6,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 name = "0004_pre_statistics"
-dependencies = ["0002_pre_rescue"]
+dependencies = ["0003_pre_job_lists"]
 
 _TOTALS, _MINUTES = "job_totals", "job_minutes"
 _EXPIRE = IndexModel([("at", ASCENDING)], name="expire", expireAfterSeconds=90 * 24 * 3600)
