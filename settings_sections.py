@@ -28,6 +28,7 @@ class AppSettings(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     port: int | None = Field(default=None, ge=1, le=65535)
     metrics_dir: Path | None = None
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
 
 
 class KafkaSettings(Section):

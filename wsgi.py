@@ -5,9 +5,12 @@ fork: no client made here is ever shared between processes.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import realtime
 from composition import connect_database, make_broker
@@ -16,13 +19,16 @@ from resumes.quota import QuotaRule
 from resumes.submit import SubmitResume
 from settings import Settings, load_settings_or_exit
 from store.connection import is_reachable
+from store.operators import MongoOperatorStore
 from store.reads import MongoJobReader
+from store.sign_in_attempts import MongoSignInAttempts
 from store.uploads import MongoUploadStore
 from store.users import MongoUserStore
 from tasks.actors import declare_parse_resume
 from tasks.queue import ActorParseQueue
 from webapp import create_app
 from webapp.auth import Authenticator, configure_jwt
+from webapp.operators import OperatorGuard
 
 #: A request must answer 503 quickly when MongoDB is away, yet give 10 MB time to be written.
 _SELECT_TIMEOUT_S = 2.5
@@ -30,6 +36,9 @@ _STORE_TIMEOUT_S = 10
 _READY_TIMEOUT_S = 1
 #: Beyond the publish timeout, an upload that has not been answered is not running any more.
 _ANSWER_MARGIN = timedelta(seconds=15)
+
+
+log = structlog.get_logger(__name__)
 
 
 def build_app(settings: Settings) -> Flask:
@@ -40,6 +49,7 @@ def build_app(settings: Settings) -> Flask:
     broker = make_broker(settings)
     users = MongoUserStore(database)
     jobs = MongoJobReader(database, catch_up=settings.realtime.catch_up)
+    accounts = MongoOperatorStore(database)
     authenticate = Authenticator(users, identity_claim=settings.auth.jwt_identity_claim)
     submit = SubmitResume(
         uploads=MongoUploadStore(
@@ -61,6 +71,10 @@ def build_app(settings: Settings) -> Flask:
         daily_limit=settings.limits.uploads_per_day,
         jobs=jobs,
         users=users,
+        guard=OperatorGuard(accounts),
+        accounts=accounts,
+        attempts=MongoSignInAttempts(database),
+        audit=_LoggedAudit(),
         checks={
             "mongodb": lambda: is_reachable(database),
             "kafka": lambda: broker.is_reachable(_READY_TIMEOUT_S),
@@ -75,7 +89,11 @@ def build_app(settings: Settings) -> Flask:
         identity_claim=settings.auth.jwt_identity_claim,
         issuer=settings.auth.jwt_issuer,
         audience=settings.auth.jwt_audience,
+        secure_cookies=settings.app.env != "development",
     )
+    # The addresses of clients, for limits and logs; nothing else that a header says.
+    if proxies := settings.app.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     realtime.register(
         app,
         authenticate=authenticate,
@@ -89,6 +107,20 @@ def build_app(settings: Settings) -> Flask:
         ),
     )
     return app
+
+
+class _LoggedAudit:
+    def note(
+        self, operator: str, action: str, target: str, reason: str = "", **details: Any
+    ) -> None:
+        log.info(
+            "operator.audit",
+            operator=operator,
+            action=action,
+            target=target,
+            reason=reason,
+            **details,
+        )
 
 
 def _not_a_worker(job_id: str, user_id: str) -> None:

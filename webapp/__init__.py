@@ -14,6 +14,11 @@ from webapp.cli import UserAdmin, user_commands
 from webapp.errors import register_error_handlers
 from webapp.health import health_blueprint
 from webapp.job_status import JobReader, ResumeReader, job_status_blueprint
+from webapp.operator_cli import AccountAdmin, operator_commands
+from webapp.operators import OperatorGuard
+from webapp.operators_pages import Sessions, operators_blueprint
+from webapp.operators_passwords import Passwords
+from webapp.operators_sign_in import Attempts, Audit, SignIn, SignInAccounts
 from webapp.pages import pages_blueprint
 from webapp.request_context import register_request_context
 from webapp.uploads import MAX_BODY_BYTES, uploads_blueprint
@@ -23,6 +28,10 @@ class Users(UserAdmin, ResumeReader, Protocol):
     """What the web process asks of the users' store."""
 
 
+class Accounts(AccountAdmin, SignInAccounts, Sessions, Protocol):
+    """What the web process asks of the operators' store."""
+
+
 def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by name
     *,
     authenticate: Callable[[Sequence[str]], Identity],
@@ -30,6 +39,10 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     daily_limit: int,
     jobs: JobReader,
     users: Users,
+    guard: OperatorGuard,
+    accounts: Accounts,
+    attempts: Attempts,
+    audit: Audit,
     checks: Mapping[str, Callable[[], bool]],
     exposition: Callable[[], tuple[bytes, str]],
 ) -> Flask:
@@ -48,4 +61,8 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     app.register_blueprint(health_blueprint(checks, exposition))
     app.register_blueprint(pages_blueprint())
     app.register_blueprint(user_commands(users))
+    passwords = Passwords()
+    sign_in = SignIn(accounts, passwords, attempts, audit)
+    app.register_blueprint(operators_blueprint(guard, sign_in, accounts, audit))
+    app.register_blueprint(operator_commands(accounts, passwords, audit))
     return app

@@ -10,17 +10,18 @@ from typing import Any, Protocol
 
 from flask import Flask
 from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
-from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from resumes.identity import Identity, UserRecord
 
 UNAUTHORIZED_MESSAGE = "Sign in first: the access token is missing, invalid or expired."
+CSRF_MESSAGE = "This form is not of your present session: load the page again, then repeat it."
 
 #: Beside the libraries' own errors: what absurd claims and headers (an `exp` of 400 digits, deep
 #: JSON, text that is no Unicode, a list of nothing) make the standard library raise.
-_BAD_TOKEN = (
+BAD_TOKEN = (
     JWTExtendedException,
     PyJWTError,
     LookupError,
@@ -45,8 +46,12 @@ def configure_jwt(
     identity_claim: str,
     issuer: str | None,
     audience: str | None,
+    secure_cookies: bool,
 ) -> None:
-    """Set flask-jwt-extended up: HS256 only; issuer and audience checked where given."""
+    """Set flask-jwt-extended up: HS256 only; issuer and audience checked where given.
+
+    Only operators' sessions are in a cookie (`webapp/operators.py`); users' tokens come in headers.
+    """
     app.config.update(
         JWT_SECRET_KEY=secret,
         JWT_ALGORITHM="HS256",
@@ -59,6 +64,14 @@ def configure_jwt(
         JWT_VERIFY_SUB=False,  # the identity is checked below, whichever claim holds it
         JWT_TOKEN_LOCATION=["headers"],
         JWT_QUERY_STRING_NAME="token",
+        # The prefix lets browsers refuse it from other hosts of the domain, and without TLS.
+        JWT_ACCESS_COOKIE_NAME="__Host-operator" if secure_cookies else "operator",
+        JWT_COOKIE_SECURE=secure_cookies,
+        JWT_COOKIE_SAMESITE="Strict",
+        JWT_SESSION_COOKIE=True,
+        JWT_COOKIE_CSRF_PROTECT=True,
+        JWT_CSRF_CHECK_FORM=True,
+        JWT_CSRF_IN_COOKIES=False,  # the pages hold it: OperatorGuard.csrf_token
     )
     JWTManager(app)
 
@@ -75,7 +88,7 @@ class Authenticator:
 
         `places`: "headers", and "query_string" where a browser can't send headers (/ws).
         """
-        claims = _verified_claims(places)
+        claims = verified_claims(places)
         user = self._users.find(claims.get(self._identity_claim))
         if user is None:
             raise Unauthorized(UNAUTHORIZED_MESSAGE)
@@ -88,12 +101,16 @@ class Authenticator:
         )
 
 
-def _verified_claims(places: Sequence[str]) -> dict[str, Any]:
+def verified_claims(places: Sequence[str]) -> dict[str, Any]:
+    """Return what the request's token says, or raise 401; 403 for a cookie without CSRF token."""
     try:
-        verify_jwt_in_request(locations=list(places))
+        if verify_jwt_in_request(locations=list(places)) is None:  # OPTIONS is let through
+            raise Unauthorized(UNAUTHORIZED_MESSAGE)
         claims: dict[str, Any] = get_jwt()
         _expiry(claims)
-    except _BAD_TOKEN:
+    except CSRFError:
+        raise Forbidden(CSRF_MESSAGE) from None
+    except BAD_TOKEN:
         raise Unauthorized(UNAUTHORIZED_MESSAGE) from None
     return claims
 

@@ -11,7 +11,7 @@ from tests.services.stack import ServiceStack
 
 @pytest.fixture(scope="session")
 def quiet_stack(kafka_bootstrap: str, mongo_uri: str) -> Iterator[ServiceStack]:
-    env = {"LIMITS__UPLOADS_PER_DAY": "2"}
+    env = {"LIMITS__UPLOADS_PER_DAY": "2", "APP__TRUSTED_PROXIES": "1"}
     stack = ServiceStack(kafka_bootstrap, mongo_uri, web=2, workers=0, env=env)
     stack.start()
     yield stack
