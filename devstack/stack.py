@@ -29,6 +29,7 @@ _COMMAND_TIMEOUT_S = 60
 _POLL_INTERVAL_S = 0.2
 _MIN_FREE_BYTES = 2**30
 _SECRET_BYTES = 48
+_PASSWORD_BYTES = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +51,21 @@ class User:
 
 
 @dataclasses.dataclass(frozen=True)
+class Operator:
+    """Somebody who may sign in at the dashboard; `is_new` when this start made him."""
+
+    name: str
+    password_path: Path
+    is_new: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Stack:
     """A running stack: where it is, who may use it, and the environment of its processes."""
 
     url: str
     user: User
+    operator: Operator | None
     env: Mapping[str, str]
     service: Process
     servers: Sequence[Server]
@@ -76,11 +87,12 @@ def started(
     env: Mapping[str, str],
     *,
     email: str,
+    operator_name: str = "",
     log_path: Path | None = None,
 ) -> Iterator[Stack]:
     """Start everything and stop it on leaving; raise DevstackError when something can't start.
 
-    The user of `email` is made unless there is one. `KAFKA_BROKERS` and `DATABASE_SOURCE` in `env`
+    User and operator are made unless they exist. `KAFKA_BROKERS` and `DATABASE_SOURCE` in `env`
     name servers to use instead of our own. The service's output goes to `log_path`, or to ours.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -101,14 +113,14 @@ def started(
         _say("migrating the database")  # while Kafka, the slower one, is on its way
         _run("the migration", procfile.release_command(), service_env)
         user = _make_user(email, service_env)
+        operator = _make_operator(operator_name, data_dir, service_env)
         if kafka in servers:
             kafka.wait_until_ready()
-        _say("starting the service")
         service = _service(service_env, log_path)
         opened.callback(service.stop)
         service.start()
         _wait_until_ready(service, service_env)
-        yield Stack(f"http://localhost:{at.web}", user, service_env, service, servers)
+        yield Stack(f"http://localhost:{at.web}", user, operator, service_env, service, servers)
 
 
 def _launch(server: Server, opened: contextlib.ExitStack) -> None:
@@ -125,6 +137,21 @@ def _make_user(email: str, env: Mapping[str, str]) -> User:
     return User(user_id, email, _run("signing a token", [*command, "token", user_id], env))
 
 
+def _make_operator(name: str, data_dir: Path, env: Mapping[str, str]) -> Operator | None:
+    """Make the operator, unless there is one, with a password that stays in `data_dir`."""
+    if not name:
+        return None
+    path = data_dir / "operator_password"
+    is_new = not path.exists()
+    if is_new:
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(_PASSWORD_BYTES))
+    command = ["flask", "--app", "wsgi", "operator", "create", name, "--role", "operator"]
+    given = ["--password-stdin", "--if-missing"]
+    _run("making an operator", [*command, *given], env, stdin=path.read_text())
+    return Operator(name, path, is_new)
+
+
 def _wait_until_ready(service: Process, env: Mapping[str, str]) -> None:
     for process in procfile.processes(env):
         service.wait_until(
@@ -135,6 +162,7 @@ def _wait_until_ready(service: Process, env: Mapping[str, str]) -> None:
 
 
 def _service(env: Mapping[str, str], log_path: Path | None) -> Process:
+    _say("starting the service")
     return Process(
         "the service",
         [sys.executable, "-m", "devstack.procfile"],
@@ -193,9 +221,11 @@ def _require_free_ports(servers: Sequence[Server], env: Mapping[str, str]) -> No
         ports.require_free(int(process.env["PORT"]), setting="PORT", what=process.name)
 
 
-def _run(what: str, command: Sequence[str], env: Mapping[str, str]) -> str:
+def _run(what: str, command: Sequence[str], env: Mapping[str, str], *, stdin: str = "") -> str:
     """Run one of the service's own commands and return what it printed last."""
-    run = functools.partial(subprocess.run, capture_output=True, text=True, check=False)
+    run = functools.partial(
+        subprocess.run, capture_output=True, text=True, check=False, input=stdin
+    )
     try:
         done = run(command, env=env, cwd=ROOT, timeout=_COMMAND_TIMEOUT_S)
     except subprocess.TimeoutExpired:
