@@ -4,32 +4,46 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-VENDOR = Path(__file__).parents[3] / "webapp" / "static" / "vendor"
-MANIFEST = VENDOR / "MANIFEST.json"
-PACKAGES = json.loads(MANIFEST.read_text(encoding="utf-8"))
+ROOT = Path(__file__).parents[3]
+#: What browsers get, and what tests alone use.
+FOLDERS = [ROOT / "webapp" / "static" / "vendor", ROOT / "tests" / "browser" / "vendor"]
+
+
+def packages(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "MANIFEST.json").read_text("utf-8"))
+    return found
+
+
+PACKAGES = [package for folder in FOLDERS for package in packages(folder)]
 INTEGRITY = {
-    name: file["integrity"] for package in PACKAGES for name, file in package["files"].items()
+    folder / name: file["integrity"]
+    for folder in FOLDERS
+    for package in packages(folder)
+    for name, file in package["files"].items()
 }
 
 
-@pytest.mark.parametrize("name", INTEGRITY)
-def test_a_vendored_file_has_the_hash_its_manifest_says(name: str) -> None:
-    digest = hashlib.sha256((VENDOR / name).read_bytes()).digest()
+@pytest.mark.parametrize("path", INTEGRITY, ids=lambda path: path.name)
+def test_a_vendored_file_has_the_hash_its_manifest_says(path: Path) -> None:
+    digest = hashlib.sha256(path.read_bytes()).digest()
 
-    assert INTEGRITY[name] == "sha256-" + base64.b64encode(digest).decode()
+    assert INTEGRITY[path] == "sha256-" + base64.b64encode(digest).decode()
 
 
-def test_nothing_lies_in_the_vendor_folder_that_the_manifest_does_not_name() -> None:
-    found = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parent.name)
+def test_nothing_lies_in_a_vendor_folder_that_its_manifest_does_not_name(folder: Path) -> None:
+    found = {path for path in folder.rglob("*") if path.is_file()}
+    named = {path for path in INTEGRITY if path.is_relative_to(folder)}
 
-    assert found == {*INTEGRITY, MANIFEST.name}
+    assert found == {*named, folder / "MANIFEST.json"}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package["package"])
-def test_a_vendored_package_has_its_version_and_its_licence_text(package: dict[str, str]) -> None:
+def test_a_vendored_package_has_its_version_and_its_licence_text(package: dict[str, Any]) -> None:
     assert package["version"]
     assert package["licence"]
     assert any(Path(name).stem == "LICENSE" for name in package["files"])
