@@ -1,0 +1,249 @@
+"""The pages an operator reads."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from resumes.operating import Operator, Role
+from tests.unit.webapp.dashboard.in_memory import FILES, TRACE, object_id
+from tests.unit.webapp.dashboard.site import Site, with_operations
+
+STATIC = Path(__file__).parents[4] / "webapp" / "static"
+FAILED, COMPLETED = object_id(3), object_id(630)
+PAGES = [
+    "/dashboard",
+    "/dashboard?span=day",
+    "/dashboard/jobs",
+    "/dashboard/jobs?state=failed&error_code=parser_unavailable&cursor=50",
+    f"/dashboard/jobs/{FAILED}",
+    f"/dashboard/jobs/{COMPLETED}",
+    "/dashboard/failures",
+    "/dashboard/operations",
+    "/dashboard/operations/new?kind=replay&state=failed",
+    "/dashboard/operations/65f7a10000000000000b0000",
+    "/dashboard/operations/65f7a10000000000000b0001",
+    "/dashboard/letters",
+    "/dashboard/letters?all=1",
+    "/dashboard/letters/3:17",
+    "/dashboard/letters/4:2",
+    "/dashboard/lanes",
+    "/dashboard/audit",
+]
+
+
+@pytest.fixture
+def viewer(site: Site) -> FlaskClient:
+    site.guard.operator = Operator("an.vo", Role.VIEWER)
+    return site.app.test_client()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_obeys_the_policy_and_is_kept_by_nobody(
+    site: Site, client: FlaskClient, address: str
+) -> None:
+    with_operations(site)
+    answer = client.get(address)
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)|hx-on|js:", answer.text)
+    assert "None" not in answer.text
+    for form in re.findall(r'<form[^>]* method="post".*?</form>', answer.text, re.DOTALL):
+        assert 'name="csrf_token" value="the-csrf-token"' in form
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_an_id_stands_once_in_a_page(site: Site, client: FlaskClient, address: str) -> None:
+    with_operations(site)
+    ids = re.findall(r'\sid="([^"]*)"', client.get(address).text)
+
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_who_may_only_look_is_offered_nothing_to_do(
+    site: Site, viewer: FlaskClient, address: str
+) -> None:
+    with_operations(site)
+    answer = viewer.get(address)
+    forms = re.findall(r'<form[^>]* method="post" action="([^"]*)"', answer.text)
+
+    assert forms == ([] if "/new" in address else ["/dashboard/sign-out"])
+    assert answer.status_code == (403 if "/new" in address else 200)
+
+
+@pytest.mark.parametrize(
+    "address", [page for page in PAGES if "/operations/" not in page and "/jobs/" not in page]
+)
+def test_a_page_of_a_new_service_is_no_blank(address: str) -> None:
+    empty = Site(listed=[])
+    empty.letters.known.clear()
+    empty.queue.alive = []
+    if address.startswith("/dashboard/letters/"):
+        return
+    answer = empty.app.test_client().get(address)
+
+    assert answer.status_code == 200
+    assert 'class="empty"' in answer.text or "lanes" in address
+
+
+def test_the_overview_shows_how_things_stand(client: FlaskClient) -> None:
+    html = client.get("/dashboard").text
+    figures = dict(
+        re.findall(
+            r"<dt>(?:<a[^>]*>)?([^<]*)(?:</a>)?</dt>\s*<dd>([^<]*?) ?(?:<small>.*?</small>)?</dd>",
+            html,
+        )
+    )
+
+    assert figures["Completed"] == "1,000,000"
+    assert figures["Failed"] == "513"
+    assert figures["Dead letters"] == "2"
+    assert figures["Parser breaker"] == "open"
+    assert "for 21 min 50 s" in html
+    assert figures["Workers alive"] == "2"
+    assert "<title>(5) Overview" in html
+    assert html.count('scope="row" data-value') == 60
+
+
+def test_the_overview_is_there_when_kafka_is_not(site: Site, client: FlaskClient) -> None:
+    site.queue.is_reachable = False
+    html = client.get("/dashboard").text
+
+    assert html.count("Kafka can&#39;t be reached.") == 2
+    assert "513" in html
+    assert client.get("/dashboard/letters").status_code == 503
+    assert client.get(f"/dashboard/jobs/{FAILED}").status_code == 200
+
+
+def test_a_row_of_the_list_says_what_went_wrong(client: FlaskClient) -> None:
+    html = client.get("/dashboard/jobs?state=failed&error_code=scan_without_text").text
+    rows = html.split("<tbody>")[1]
+
+    assert rows.count("<tr ") == 12
+    assert "scan without text: The PDF is a scan" in rows
+    assert "5/5" in rows
+    assert "<strong>12</strong> jobs failed" in html
+
+
+def test_the_next_page_keeps_the_filter(client: FlaskClient) -> None:
+    first = client.get("/dashboard/jobs?state=failed&error_code=parser_unavailable").text
+    [older] = re.findall(r'<a href="([^"]*)" rel="next"', first)
+
+    assert "state=failed" in older
+    assert "error_code=parser_unavailable" in older
+    second = client.get(older.replace("&amp;", "&")).text
+    assert set(re.findall(r'id="job-(\w+)"', first)).isdisjoint(
+        re.findall(r'id="job-(\w+)"', second)
+    )
+    assert "First page" in second
+
+
+def test_a_condition_that_cannot_be_read_is_answered_with_advice(client: FlaskClient) -> None:
+    answer = client.get("/dashboard/jobs?state=lost&user_id=me")
+
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text
+    assert "<tbody>" not in answer.text
+
+
+def test_the_filter_form_shows_what_is_filtered(client: FlaskClient) -> None:
+    html = client.get("/dashboard/jobs?state=failed&since=2026-11-25T08:00&min_attempts=2").text
+
+    assert '<option value="failed" selected>' in html
+    assert 'value="2026-11-25T08:00"' in html
+    assert 'max="99999" value="2"' in html
+
+
+def test_a_job_has_its_timeline_with_traces_for_operators(site: Site, client: FlaskClient) -> None:
+    html = client.get(f"/dashboard/jobs/{FAILED}").text
+
+    assert html.count("<li data-state") == 11
+    assert html.count("parser_client.py") >= 5
+    assert "resume-parse-jobs 3:18204" in html
+    assert "Similar failures" in html
+    site.guard.operator = Operator("an.vo", Role.VIEWER)
+    assert TRACE.split(chr(34))[1] not in client.get(f"/dashboard/jobs/{FAILED}").text
+
+
+def test_a_resume_is_masked_until_an_operator_asks(site: Site, client: FlaskClient) -> None:
+    address = f"/dashboard/jobs/{COMPLETED}"
+    assert "Nguyễn Văn An" not in client.get(address).text
+
+    shown = client.post(f"{address}/resume", data={"reason": "A call from him"})
+
+    assert "Nguyễn Văn An" in shown.text
+    assert "hx-get" not in shown.text
+    [entry] = site.audit.noted
+    assert (entry.operator, entry.action) == ("minh.tran", "resume.revealed")
+    assert (entry.target, entry.reason) == (COMPLETED, "A call from him")
+
+
+def test_a_viewer_is_shown_no_resume_and_nothing_is_noted(site: Site, viewer: FlaskClient) -> None:
+    answer = viewer.post(f"/dashboard/jobs/{COMPLETED}/resume")
+
+    assert answer.status_code == 403
+    assert "Nguyễn" not in answer.text
+    assert site.audit.noted == []
+
+
+def test_an_unreadable_record_is_shown_in_text_and_bytes(client: FlaskClient) -> None:
+    html = client.get("/dashboard/letters/3:17").text
+
+    assert "not JSON:" in html
+    assert "Xin chào" in html
+    assert "6e 6f 74 20 4a 53 4f 4e" in html
+    assert "kafka_dlt-original-offset" in html
+
+
+@pytest.mark.parametrize(
+    "address", ["jobs/nothing", f"jobs/{object_id(9999)}", "operations/none", "letters/9:9"]
+)
+def test_what_is_not_there_is_said_on_a_page(client: FlaskClient, address: str) -> None:
+    answer = client.get(f"/dashboard/{address}")
+
+    assert answer.status_code == 404
+    assert answer.mimetype == "text/html"
+    assert "There is no such" in answer.text
+
+
+def test_the_export_holds_all_that_match_and_no_formulas(site: Site, client: FlaskClient) -> None:
+    csv = client.get("/dashboard/jobs/export.csv?state=failed&error_code=parser_unavailable")
+    lines = csv.text.splitlines()
+
+    assert csv.mimetype == "text/csv"
+    assert len(lines) == 501
+    assert lines[0].startswith("job_id,state,attempt")
+    assert ",'=HYPERLINK(evil).pdf" in csv.text
+    assert ",=" not in csv.text
+    assert site.audit.noted[0].action == "jobs.exported"
+    ndjson = client.get("/dashboard/jobs/export.ndjson?state=completed")
+    assert ndjson.json is None or FILES[0] in ndjson.text
+    assert len(ndjson.text.splitlines()) == 1
+
+
+def test_the_present_page_is_marked_in_the_navigation(client: FlaskClient) -> None:
+    here = r'<a href="([^"]*)" aria-current="page"'
+
+    assert re.findall(here, client.get("/dashboard").text) == ["/dashboard"]
+    assert re.findall(here, client.get(f"/dashboard/jobs/{FAILED}").text) == ["/dashboard/jobs"]
+    assert '<a href="/dashboard/tasks/">Tasks' in client.get("/dashboard").text
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_with_all_that_it_loads_is_light(
+    site: Site, client: FlaskClient, address: str
+) -> None:
+    with_operations(site)
+    html = client.get(address).data
+    names = set(re.findall(r'"/assets/\w+/([^"]+)"', html.decode()))
+    loaded = [(STATIC / name).read_bytes() for name in names]
+    fonts = (STATIC / "vendor" / "plus-jakarta-sans").glob("*.woff2")
+    weight = sum(len(gzip.compress(data)) for data in [html, *loaded])
+    weight += sum(font.stat().st_size for font in fonts)
+
+    assert len(loaded) >= 6
+    assert weight <= 150 * 1024

@@ -1,0 +1,32 @@
+"""/dashboard/lanes: stop workers from taking from a lane, and let them go on."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from resumes.operating import Role
+from webapp.dashboard.ports import Lane, Ports
+
+_REFRESH_S = 5
+
+
+def add_lanes(blueprint: Blueprint, ports: Ports) -> None:
+    """Add the page and its switch."""
+
+    @blueprint.get("/lanes")
+    def lanes() -> str:
+        found = [Lane(*lane) for lane in ports.lanes.all()]
+        return render_template("dashboard/lanes.html", lanes=found, every_s=_REFRESH_S)
+
+    @blueprint.post("/lanes/<name>")
+    def switch_lane(name: str) -> AnyResponse:
+        operator = ports.guard.require(Role.OPERATOR)
+        if name not in {lane[0] for lane in ports.lanes.all()}:
+            raise NotFound("There is no such lane.")
+        pauses = request.form.get("way") == "pause"
+        change = ports.lanes.pause if pauses else ports.lanes.unpause
+        reason = request.form.get("reason", "").strip()
+        change(name, operator.name, reason)
+        action = "lane.pause" if pauses else "lane.unpause"
+        ports.audit.note(operator.name, action, name, reason)
+        return redirect(url_for(".lanes"), 303)
