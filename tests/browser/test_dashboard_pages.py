@@ -1,0 +1,193 @@
+"""The dashboard's pages in a real Chromium, on collaborators in memory: looks, refreshing."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from werkzeug.serving import make_server
+
+from resumes.breaker import BreakerState
+from resumes.operating import OperationStatus
+from tests.browser.axe import violations
+from tests.browser.chromium import DESKTOP, PHONE, Browser, opened
+from tests.browser.dashboard_pages import DashboardPages
+from tests.eventually import eventually
+from tests.unit.webapp.dashboard.in_memory import object_id
+from tests.unit.webapp.dashboard.site import Site, with_operations
+
+ADDRESSES = [
+    "",
+    "?span=day",
+    "/jobs?state=failed",
+    "/jobs?state=nonsense",
+    "/jobs?error_code=none-of-it",
+    f"/jobs/{object_id(0)}",
+    f"/jobs/{object_id(630)}",
+    "/failures",
+    "/operations",
+    "/operations/new?kind=discard&state=failed",
+    "/operations/65f7a10000000000000b0000",
+    "/operations/65f7a10000000000000b0001",
+    "/letters",
+    "/letters/3:17",
+    "/lanes",
+    "/audit",
+]
+OUTAGE = "/jobs?state=failed&error_code=parser_unavailable"
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site()
+    with_operations(site)
+    return site
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, site.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def pages(browser: Browser, served: str) -> DashboardPages:
+    return DashboardPages(browser, served)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_has_no_barriers_and_breaks_no_policy(pages: DashboardPages, address: str) -> None:
+    found = {}
+    for name, size, is_dark in (("light", DESKTOP, False), ("dark", PHONE, True)):
+        pages.browser.show_as(size, dark=is_dark)
+        pages.open(address)
+        found[name] = violations(pages.browser)
+        width = pages.browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= size[0]
+
+    assert found == {"light": [], "dark": []}
+    complaints = [text for text in pages.browser.complaints() if "400 (BAD REQUEST)" not in text]
+    assert complaints == []
+
+
+def test_the_overview_refreshes_itself(pages: DashboardPages, site: Site) -> None:
+    pages.open()
+    assert pages.figure("Parser breaker") == "open"
+    canvases = pages.browser.find_elements(By.CSS_SELECTOR, ".drawing canvas")
+    assert len(canvases) == 3
+    pages.browser.find_element(By.TAG_NAME, "details").find_element(By.TAG_NAME, "summary").click()
+
+    site.breaker.state = BreakerState("closed", 0, 4.0)
+    site.queue.alive = []
+
+    eventually(lambda: pages.figure("Parser breaker") == "closed")
+    assert pages.figure("Workers alive") == "0"
+    assert pages.browser.find_elements(By.CSS_SELECTOR, ".drawing canvas") == canvases
+    assert pages.browser.find_element(By.TAG_NAME, "details").get_attribute("open") is not None
+    assert pages.icon.startswith("data:image/svg+xml")
+    assert pages.browser.title.startswith("(5) Overview")
+    assert pages.browser.complaints() == []
+
+
+def test_nothing_moves_while_paused_and_all_is_there_after(
+    pages: DashboardPages, site: Site
+) -> None:
+    pages.open()
+    pages.press_button("Live")
+    site.breaker.state = BreakerState("closed", 0, 4.0)
+    assert pages.live_state == "paused"
+
+    asked = pages.browser.execute_async_script(
+        """const done = arguments[0]; let asked = 0;
+        document.addEventListener("htmx:before:request", () => { asked += 1; });
+        document.addEventListener("htmx:before:swap", () => { asked = -1000; });
+        setInterval(() => asked >= 1 && done(asked), 50);"""
+    )
+    assert asked >= 1  # its time came, and it was held back
+    assert pages.figure("Parser breaker") == "open"
+
+    pages.press_button("Paused")
+    eventually(lambda: pages.figure("Parser breaker") == "closed")
+
+
+def test_a_server_that_does_not_answer_is_said_and_what_was_known_stays(
+    pages: DashboardPages,
+) -> None:
+    pages.open()
+    pages.browser.block("*/dashboard*")
+
+    eventually(lambda: pages.live_state == "lost")
+    assert pages.figure("Failed") == "513"
+    pages.browser.block()
+    eventually(lambda: pages.live_state == "live")
+
+
+def test_rows_stay_while_some_are_ticked(pages: DashboardPages) -> None:
+    pages.open(OUTAGE)
+    pages.tick(0, 2)
+    assert "2 selected" in pages.live_text
+    assert pages.live_state == "paused"
+
+    pages.press_button("Replay")
+
+    assert pages.heading == "Replay 2 selected jobs"
+
+
+def test_all_that_match_can_be_meant_after_some_were_ticked(pages: DashboardPages) -> None:
+    pages.open(OUTAGE)
+    pages.tick(1)
+    pages.press_button("Select all 500 that match instead")
+    assert "All 500 that match" in pages.live_text
+    pages.press_button("Discard")
+
+    assert pages.heading == "Discard all failed jobs with the error parser_unavailable"
+
+
+def test_an_outage_is_replayed_with_the_keyboard_alone(pages: DashboardPages, site: Site) -> None:
+    pages.open("/failures")
+    pages.press_by_keyboard("Replay all 500")
+    pages.press_by_keyboard("Start the dry run")
+    pages.wait_for_text("497 can be replayed; 3 can't: already has a resume (2), file gone (1).")
+    pages.fill("reason", "The parser was down")
+    site.operations.share = 0.5
+    pages.press_by_keyboard("Replay 497 jobs")
+    pages.wait_for_text("Stop")
+    running = list(site.operations.known)[-1]
+    assert pages.browser.current_url.endswith(running)
+
+    site.operations.known[running] = replace(
+        site.operations.known[running], status=OperationStatus.DONE, done=497, refused=3
+    )
+
+    pages.wait_for_text("497 replayed; 3 not")
+    announced = pages.browser.find_element(By.ID, "announcer")
+    assert announced.text == "Done"
+    eventually(lambda: "Stop" not in pages.live_text)
+    pages.follow("Only refused")
+    assert pages.browser.complaints() == []
+
+
+def test_without_javascript_everything_is_there_but_the_drawings(
+    served: str, tmp_path: Path
+) -> None:
+    with opened(tmp_path / "profile", scripts=False) as browser:
+        pages = DashboardPages(browser, served)
+        pages.open()
+        assert pages.figure("Failed") == "513"
+        assert not browser.find_element(By.CSS_SELECTOR, ".plots").is_displayed()
+        browser.find_element(By.CSS_SELECTOR, "details summary").click()
+        assert browser.find_element(By.ID, "plot-data").is_displayed()
+        pages.open(OUTAGE)
+        pages.tick(0)
+        pages.press_button("Replay")
+        pages.press_button("Start the dry run")
+        assert "1 can be replayed." in pages.live_text
+        pages.press_button("Replay 1 job")
+        assert "1 replayed." in pages.live_text
