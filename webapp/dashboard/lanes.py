@@ -18,9 +18,10 @@ def add_lanes(blueprint: Blueprint, ports: Ports) -> None:
         found = [Lane(*lane) for lane in ports.lanes.all()]
         return render_template("dashboard/lanes.html", lanes=found, every_s=_REFRESH_S)
 
-    @blueprint.post("/lanes/<name>")
-    def switch_lane(name: str) -> AnyResponse:
+    @blueprint.post("/lanes")
+    def switch_lane() -> AnyResponse:
         operator = ports.guard.require(Role.OPERATOR)
+        name = request.form.get("name", "")
         if name not in {lane[0] for lane in ports.lanes.all()}:
             raise NotFound("There is no such lane.")
         pauses = request.form.get("way") == "pause"

@@ -36,7 +36,7 @@ class Rates:
 def add_overview(blueprint: Blueprint, ports: Ports, *, sockets: Callable[[], int | None]) -> None:
     """Add the page."""
 
-    @blueprint.get("")
+    @blueprint.get("", strict_slashes=False)
     def overview() -> str:
         span = request.args.get("span", "hour")
         span = span if span in plots.SPANS else "hour"

@@ -133,7 +133,7 @@ def test_a_viewer_starts_and_stops_nothing(site: Site, client: FlaskClient) -> N
         "operations": {"kind": "replay", "job_ids": object_id(3)},
         f"operations/{running}/stop": {},
         "letters/3:17": {"way": "discard"},
-        "lanes/operations": {"way": "pause"},
+        "lanes": {"name": "operations", "way": "pause"},
     }.items():
         assert client.post(f"/dashboard/{address}", data=form).status_code == 403
 
@@ -159,17 +159,14 @@ def test_a_letter_is_discarded_once_and_noted(site: Site, client: FlaskClient) -
 
 
 def test_a_lane_is_paused_and_goes_on(site: Site, client: FlaskClient) -> None:
-    paused = client.post(
-        "/dashboard/lanes/operations",
-        data={"way": "pause", "reason": "Deploy"},
-        follow_redirects=True,
-    ).text
+    form = {"name": "operations", "way": "pause", "reason": "Deploy"}
+    paused = client.post("/dashboard/lanes", data=form, follow_redirects=True).text
     assert "Paused by minh.tran" in paused
-    client.post("/dashboard/lanes/operations", data={"way": "unpause"})
+    client.post("/dashboard/lanes", data={"name": "operations", "way": "unpause"})
 
     assert "operations" not in site.lanes.paused
     assert [entry.action for entry in site.audit.noted] == ["lane.unpause", "lane.pause"]
-    assert client.post("/dashboard/lanes/nowhere", data={"way": "pause"}).status_code == 404
+    assert client.post("/dashboard/lanes", data={**form, "name": "nowhere"}).status_code == 404
 
 
 def test_what_was_done_stands_in_the_audit_log(site: Site, client: FlaskClient) -> None:
