@@ -1,5 +1,6 @@
 """Who is let in, by what, and where everybody else is sent."""
 
+import dataclasses
 import time
 import uuid
 from typing import Any
@@ -10,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from resumes.operating import Role
 from tests.unit.webapp.operators_site import ACT, ME, SECRET, Browser, Site, is_sign_in
+from webapp.operators_tokens import is_current
 
 
 @pytest.fixture
@@ -256,3 +258,12 @@ def test_sessions_end_at_once(site: Site, end: Any) -> None:
     for browser in browsers:
         assert browser.get(ME).status_code == 401
         assert is_sign_in(browser.get("/dashboard"), "/dashboard")
+
+
+def test_a_disabled_account_lets_no_token_in(site: Site) -> None:
+    """Whoever disabled it, by whatever means: its epoch may be the same."""
+    site.new_operator()
+    account = site.accounts.find("ann")
+    assert account
+    assert is_current(good_claims(site), account)
+    assert not is_current(good_claims(site), dataclasses.replace(account, is_disabled=True))
