@@ -11,6 +11,7 @@ from pathlib import Path
 import jwt
 import pytest
 import requests
+import websocket
 
 from resumes.operating import Role
 from tests.services.client import JOB_STATUS, UPLOAD, ServiceClient, random_id
@@ -138,7 +139,7 @@ def test_signing_out_everywhere_ends_each_session_and_token(
     browser: Browser,
     ann: Credentials,
 ) -> None:
-    script = {"Authorization": f"Bearer {flask(quiet_stack, 'token', ann.name).strip()}"}
+    script = {"Authorization": f"Bearer {flask(quiet_stack, 'token', ann.name).split()[-1]}"}
     assert browser.get(quiet, ME, **script).status_code == 200
     browser.sign_in(quiet, ann)
     headers = {"X-CSRF-TOKEN": browser.csrf_token()}
@@ -175,12 +176,17 @@ def test_no_user_is_an_operator_and_no_operator_a_user(
             ("GET", f"{JOB_STATUS}?job_id={random_id()}"),
             ("GET", f"/api/v1/resumes/{random_id()}"),
             ("POST", "/api/v1/ws-ticket"),
-            ("GET", f"/ws?token={token}"),
         ):
             answer = browser.session.request(
                 method, f"{quiet.url}{path}", headers=headers, timeout=30
             )
             assert answer.status_code == 401, (method, path)
+    for query in (f"token={token}", ""):
+        with (
+            pytest.raises(websocket.WebSocketBadStatusException, match="401"),
+            quiet.socket(user, query or "x", cookie=f"operator={token}"),
+        ):
+            pass
 
 
 def test_a_token_of_another_service_with_the_same_key_is_none(
