@@ -95,7 +95,11 @@ class DashboardPages:
         return self._one("#icon").get_attribute("href") or ""
 
     def _button(self, text: str) -> WebElement:
-        return next(b for b in self._all("button") if b.is_displayed() and b.text.startswith(text))
+        def find() -> list[WebElement]:
+            buttons = [one for one in self._all("button") if one.is_displayed()]
+            return [one for one in buttons if one.text.startswith(text)]
+
+        return eventually(lambda: _steady(find))[0]
 
     def _one(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)

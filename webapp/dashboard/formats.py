@@ -43,6 +43,14 @@ def _two(seconds: int, large_s: int, large: str, small_s: int, small: str) -> st
     return f"{seconds // large_s} {large}" + (f" {rest} {small}" if rest else "")
 
 
+def age(seconds: float) -> str:
+    """Return a time span in its largest unit, for columns and asides."""
+    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
 def size(count_bytes: int) -> str:
     """Return a file's size."""
     if count_bytes < _KB:
@@ -84,5 +92,5 @@ def hex_view(data: bytes | None) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (number, duration, size, moment, clock, field_time, in_words, hex_view)
+    for function in (number, duration, age, size, moment, clock, field_time, in_words, hex_view)
 }

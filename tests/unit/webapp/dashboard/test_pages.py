@@ -126,7 +126,7 @@ def test_a_row_of_the_list_says_what_went_wrong(client: FlaskClient) -> None:
     assert rows.count("<tr ") == 12
     assert "scan without text: The PDF is a scan" in rows
     assert "5/5" in rows
-    assert "<strong>12</strong> jobs failed" in html
+    assert "<strong>12</strong> failed jobs" in html
 
 
 def test_the_next_page_keeps_the_filter(client: FlaskClient) -> None:

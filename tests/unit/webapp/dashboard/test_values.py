@@ -9,7 +9,7 @@ from resumes.job_filter import JobFilter, JobState
 from resumes.statistics import NO_TIMES, Minute, Totals
 from tests.unit.webapp.dashboard.in_memory import CV_DATA, NOW
 from webapp.dashboard import plots
-from webapp.dashboard.formats import duration, hex_view, number, size
+from webapp.dashboard.formats import age, duration, hex_view, number, size
 from webapp.dashboard.jobs import known_count
 from webapp.dashboard.masking import masked
 from webapp.dashboard.overview import rates
@@ -40,6 +40,17 @@ def test_a_number_is_written_with_its_thousands_apart(value: float | None, text:
 )
 def test_a_time_span_has_its_two_largest_units(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_an_age_has_its_largest_unit_alone() -> None:
+    assert [age(n) for n in (-1, 42.4, 60, 95, 7260, 180_000)] == [
+        "0 s",
+        "42 s",
+        "1 min",
+        "1 min",
+        "2 h",
+        "2 d",
+    ]
 
 
 def test_a_size_has_the_unit_that_suits_it() -> None:
