@@ -48,10 +48,13 @@ class PartitionBacklog:
 class Backlog:
     """The records of some queues on Kafka; a context manager, because it holds a connection."""
 
-    def __init__(self, clients: Clients, *queues: QueueConfig) -> None:
+    def __init__(
+        self, clients: Clients, *queues: QueueConfig, timeout_s: float = _TIMEOUT_S
+    ) -> None:
         self._clients = clients
         self._queues = queues
-        self._admin = clients.admin(timeout_s=_TIMEOUT_S)
+        self._timeout_s = timeout_s
+        self._admin = clients.admin(timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +76,7 @@ class Backlog:
 
     def partitions(self) -> list[PartitionBacklog]:
         """Look at each partition of each lane of each queue."""
-        deadline = time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + self._timeout_s
         while True:
             try:
                 return self._look()
@@ -83,7 +86,7 @@ class Backlog:
             # The admin client never looks again for a group's coordinator that has moved.
             time.sleep(_RETRY_S)
             self._admin.close()
-            self._admin = self._clients.admin(timeout_s=_TIMEOUT_S)
+            self._admin = self._clients.admin(timeout_s=self._timeout_s)
 
     def drop(self) -> None:
         """Delete every record that is in the queues' topics now."""

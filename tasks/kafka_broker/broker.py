@@ -7,7 +7,7 @@ Kafka has the record on all in-sync replicas; delivery is at least once, in any 
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,12 +21,16 @@ from .consumer import KafkaQueueConsumer
 from .consuming import CONNECT_TIMEOUT_S, open_consumer
 from .dead_letter_queue import DeadLetterQueue, dead_letter_queues
 from .delay_pump import DelayPump
+from .delays import delay_queue
+from .held_topics import HeldTopics
 from .horizon import handled_until
+from .inspect_queues import QueueLag, measure_lag
 from .joining import drop, wait_until_done
 from .middleware import OwnershipGuard
 from .observer import BrokerObserver
 from .sending import SendingBroker
-from .status_topic import StatusWriter, status_topic_name
+from .status_topic import Report, StatusWriter, read_reports, status_topic_name
+from .waiting import WaitingTasks
 from .work_queue import WorkQueue
 from .worker_status import WorkerStatus
 
@@ -73,12 +77,12 @@ class KafkaBroker(SendingBroker):
         self._put_back_delay_s = put_back_delay_s
         self._delay_group_id = f"{group_id}.{namespace}.delay" if namespace else f"{group_id}.delay"
         self._delay_pump = self._make_delay_pump()
+        self._status_topic = status_topic_name(namespace=namespace, group_id=group_id)
         self._status = StatusWriter(
-            self._clients,
-            status_topic_name(namespace=namespace, group_id=group_id),
-            publish=self._publisher.publish,
+            self._clients, self._status_topic, publish=self._publisher.publish
         )
         self._consumers: dict[str, KafkaQueueConsumer] = {}
+        self._held = HeldTopics()
 
     # Receiving
 
@@ -97,6 +101,7 @@ class KafkaBroker(SendingBroker):
             timeout_s=timeout / 1000,
             put_back_delay_s=self._put_back_delay_s,
             drain_timeout_s=self._drain_timeout_s,
+            held=self._held,
         )
         thread = threading.current_thread()
         if isinstance(getattr(thread, "work_queue", None), WorkQueue):
@@ -104,6 +109,13 @@ class KafkaBroker(SendingBroker):
         self._consumers[queue_name] = consumer
         self._delay_pump.add(queue)
         return consumer
+
+    def hold(self, topics: Collection[str]) -> None:
+        """Begin no tasks of these topics (lanes) in this process, and of all others again.
+
+        What runs may finish; idle workers take up what is let go within their `worker_timeout`.
+        """
+        self._held.replace(topics)
 
     def stop_handing_out(self) -> None:
         """Let no more tasks begin in this process; those that run may finish."""
@@ -145,6 +157,20 @@ class KafkaBroker(SendingBroker):
         """Return the queue's dead letters, to look through, replay or discard."""
         queue = self._queue(queue_name)
         return dead_letter_queues(self._clients, [queue], timeout_s=timeout_s)[0]
+
+    def waiting(self, queue_name: str, *, timeout_s: float = 10.0) -> WaitingTasks:
+        """Return what waits in the queue, delayed or for a worker, to look through."""
+        queue = self._queue(queue_name)
+        delays = delay_queue(queue, self._delay_group_id)
+        return WaitingTasks(self._clients, queue, delays, timeout_s=timeout_s)
+
+    def lag(self, *, timeout_s: float = 10.0) -> list[QueueLag]:
+        """Measure what is left in each declared queue."""
+        return measure_lag(self._clients, self.queues.values(), timeout_s=timeout_s)
+
+    def workers(self, *, timeout_s: float = 10.0) -> list[Report]:
+        """Return what each living worker process last said of itself."""
+        return read_reports(self._clients, self._status_topic, timeout_s=timeout_s)
 
     # Tests and operations
 

@@ -66,7 +66,9 @@ def encode(message: Message[Any] | MessageProxy, topic: str) -> OutgoingRecord:
     return OutgoingRecord(topic, None if key is None else str(key).encode(), value, headers)
 
 
-def encode_again(message: MessageProxy, record: IncomingRecord) -> OutgoingRecord:
+def encode_again(
+    message: Message[Any] | MessageProxy, record: IncomingRecord | OutgoingRecord
+) -> OutgoingRecord:
     """Turn `message`, which came as `record`, into a record for the same topic.
 
     Key, value and headers of other programs stay as they were; only the envelope is made anew.

@@ -1,5 +1,7 @@
 """Put together what reads one queue: a KafkaConsumer, its poller, the inbox and dramatiq's end."""
 
+from collections.abc import Container
+
 from .clients import Clients
 from .config import QueueConfig
 from .consumer import KafkaQueueConsumer
@@ -23,6 +25,7 @@ def open_consumer(  # noqa: PLR0913 - the parts and their limits, all named
     timeout_s: float,
     put_back_delay_s: float,
     drain_timeout_s: float,
+    held: Container[str],
 ) -> KafkaQueueConsumer:
     """Join the queue's group and return its messages."""
     options = queue.options
@@ -33,6 +36,7 @@ def open_consumer(  # noqa: PLR0913 - the parts and their limits, all named
         max_in_flight=max(1, prefetch // 2) if options.lanes else prefetch,
         max_in_flight_per_partition=options.max_in_flight_per_partition,
         put_back_delay_s=put_back_delay_s,
+        held=held,
     )
     poller = Poller(
         clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=CONNECT_TIMEOUT_S),

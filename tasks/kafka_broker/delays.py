@@ -7,8 +7,10 @@ when it is due, not before. Value and key stay as they are; three headers say wh
 are gone on arrival. Pure functions.
 """
 
+from dataclasses import replace
+
 from .codec import Headers, IncomingRecord, OutgoingRecord
-from .config import LANES, QueueConfig
+from .config import LANES, QueueConfig, QueueOptions
 from .errors import DecodeError
 
 #: How long a record waits in each tier. In the first one it waits for the rest of its time, which
@@ -44,7 +46,7 @@ def delayed(
 def onward(record: IncomingRecord, *, queue: QueueConfig, now_ms: int) -> OutgoingRecord:
     """Address a record that has waited in its tier; DecodeError when it says not where to."""
     headers = dict(record.headers)
-    until_ms = _milliseconds(headers.get(UNTIL))
+    until_ms = due_at_ms(record)
     if until_ms is None:
         raise DecodeError(f"the header {UNTIL} of a delayed record is not a time")
     if record.value is None:
@@ -55,6 +57,22 @@ def onward(record: IncomingRecord, *, queue: QueueConfig, now_ms: int) -> Outgoi
     if until_ms <= now_ms:
         return out
     return delayed(out, delay_topic=record.topic, until_ms=until_ms, now_ms=now_ms)
+
+
+def due_at_ms(record: IncomingRecord) -> int | None:
+    """Return when a delayed record is due (milliseconds since 1970); None when it says no time."""
+    return _milliseconds(dict(record.headers).get(UNTIL))
+
+
+def delay_queue(queue: QueueConfig, group_id: str) -> QueueConfig:
+    """Describe a queue's delay topic as a queue of its own, which the pumps' group works on."""
+    return replace(
+        queue,
+        topic=queue.delay_topic,
+        group_id=group_id,
+        num_partitions=len(TIERS_S),
+        options=QueueOptions(),
+    )
 
 
 def release_at(record: IncomingRecord) -> float:

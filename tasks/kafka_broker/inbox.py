@@ -7,7 +7,7 @@ a place is freed.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 
 from kafka.structs import TopicPartition
 
@@ -29,11 +29,11 @@ _STOPPING_TICK_S = 0.1
 class Inbox:
     """The partitions of one queue that this process owns now.
 
-    `on_finished` is called, outside the lock, after each record that is done, and `on_added` with
-    their number after records came.
+    Of topics in `held` nothing is handed out. `on_finished` is called, outside the lock, after each
+    record that is done, and `on_added` with their number after records came.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a queue's limits, all named
         self,
         *,
         lane_topics: Mapping[str, str],
@@ -42,6 +42,7 @@ class Inbox:
         max_in_flight_per_partition: int | None = None,
         put_back_delay_s: float,
         buffer_records: int = BUFFER_RECORDS,
+        held: Container[str] = frozenset(),
     ) -> None:
         self._make_line = make_line
         self._buffer_records = buffer_records
@@ -50,7 +51,7 @@ class Inbox:
         self._put_back_delay_s = put_back_delay_s
         self._changed = YieldingCondition()
         self._assignments: dict[TopicPartition, PartitionAssignment] = {}
-        self._lanes = Lanes(lane_topics)
+        self._lanes = Lanes(lane_topics, held=held)
         self._is_held = False
         #: True once `stop` was called.
         self.is_stopping = False
@@ -69,7 +70,7 @@ class Inbox:
                 now = time.monotonic()
                 if now >= deadline:
                     return None
-                until = min([deadline, *self._wakes()])
+                until = min([deadline, *self._lanes.wakes()])
                 self._changed.wait(max(until - now, 0.001))
             return delivery
 
@@ -206,7 +207,7 @@ class Inbox:
     def wakes_at(self) -> float | None:
         """When a record becomes ready by time alone (monotonic seconds)."""
         with self._changed:
-            return min(self._wakes(), default=None)
+            return min(self._lanes.wakes(), default=None)
 
     def assignments(self) -> list[PartitionAssignment]:
         """Return what is owned now; numbers read from it are a moment old."""
@@ -226,9 +227,6 @@ class Inbox:
         has_room = in_flight < self._max_in_flight and not self._is_held
         taken = self._lanes.pop(has_room=has_room)
         return Delivery(*taken, self, taken[0].offset) if taken is not None else None
-
-    def _wakes(self) -> list[float]:
-        return [at for assignment in self._lanes if (at := assignment.wakes_at) is not None]
 
     def _assign(self, partition: TopicPartition, tracker: OffsetTracker) -> None:
         self._fence(partition)

@@ -93,7 +93,7 @@ def measure_lag(
     }
     lags = []
     for queue in queues:
-        with Backlog(clients, queue) as backlog:
+        with Backlog(clients, queue, timeout_s=timeout_s) as backlog:
             lags.append(
                 QueueLag(
                     queue=queue.name,

@@ -5,14 +5,13 @@ that are delayed.
 """
 
 import time
-from dataclasses import replace
 
 from dramatiq.errors import QueueJoinTimeout
 
 from .backlog import Backlog
 from .clients import Clients
-from .config import QueueConfig, QueueOptions
-from .delays import TIERS_S
+from .config import QueueConfig
+from .delays import delay_queue
 
 _INTERVAL_S = 0.02
 
@@ -25,7 +24,7 @@ def wait_until_done(
     A dead letter counts as done.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    with Backlog(clients, queue, _delays_of(queue, delay_group_id)) as backlog:
+    with Backlog(clients, queue, delay_queue(queue, delay_group_id)) as backlog:
         while remaining := backlog.count_unfinished():
             if deadline is not None and time.monotonic() >= deadline:
                 left = f"{remaining} messages on queue {queue.name!r} are left"
@@ -35,15 +34,5 @@ def wait_until_done(
 
 def drop(clients: Clients, queue: QueueConfig, *, delay_group_id: str) -> None:
     """Delete all messages of the queue that are on Kafka now, delayed ones as well."""
-    with Backlog(clients, queue, _delays_of(queue, delay_group_id)) as backlog:
+    with Backlog(clients, queue, delay_queue(queue, delay_group_id)) as backlog:
         backlog.drop()
-
-
-def _delays_of(queue: QueueConfig, group_id: str) -> QueueConfig:
-    return replace(
-        queue,
-        topic=queue.delay_topic,
-        group_id=group_id,
-        num_partitions=len(TIERS_S),
-        options=QueueOptions(),
-    )

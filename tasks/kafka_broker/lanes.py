@@ -4,12 +4,13 @@ Kafka knows no priority, so each lane is a topic of its own. Smooth weighted rou
 shares the workers 16 : 4 : 1 while all lanes have records, gives an idle lane's share to the others
 at once, and starves nobody; with slow tasks a turn in 21 may still be long in coming, so a lane
 that was not served for `AGEING_S` goes first. Not sooner: with tasks of that length each of the
-lanes would have waited too long, and all would share alike. Guarded by the lock of the `Inbox`.
+lanes would have waited too long, and all would share alike. A lane whose topic is held takes no
+part. Guarded by the lock of the `Inbox`.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from .assignment import PartitionAssignment
 from .codec import IncomingRecord
@@ -22,14 +23,21 @@ Taken = tuple[IncomingRecord, PartitionAssignment]
 
 
 class Lanes:
-    """The partitions that are owned now, by lane; `lane_topics` maps a lane to its topic."""
+    """The partitions that are owned now, by lane; `lane_topics` maps a lane to its topic.
+
+    `held`: topics of which nothing is handed out for now.
+    """
 
     def __init__(
-        self, lane_topics: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic
+        self,
+        lane_topics: Mapping[str, str],
+        *,
+        held: Container[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._by_topic = {
-            topic: _Lane(WEIGHTS[lane], clock()) for lane, topic in lane_topics.items()
+            topic: _Lane(topic, WEIGHTS[lane], held, clock()) for lane, topic in lane_topics.items()
         }
         self._lanes = list(self._by_topic.values())
 
@@ -49,10 +57,21 @@ class Lanes:
         # A topic without a lane goes with the first.
         return self._by_topic.get(assignment.partition.topic, self._lanes[0])
 
+    def wakes(self) -> list[float]:
+        """Return when records become ready by time alone (monotonic seconds)."""
+        return [
+            at
+            for lane in self._lanes
+            if not lane.is_held
+            for assignment in lane.turns
+            if (at := assignment.wakes_at) is not None
+        ]
+
     def pop(self, *, has_room: bool) -> Taken | None:
         """Take the record whose turn it is."""
         if len(self._lanes) == 1:
-            return self._lanes[0].pop(has_room=has_room)
+            (only,) = self._lanes
+            return None if only.is_held else only.pop(has_room=has_room)
         ready = [lane for lane in self._lanes if lane.is_ready()]
         now = self._clock()
         for lane in sorted(ready, key=lambda lane: lane.rank(now)):
@@ -76,14 +95,20 @@ def _charge(served: "_Lane", ready: "list[_Lane]", now: float) -> None:
 class _Lane:
     """One lane's partitions and its claim to the next turn."""
 
-    def __init__(self, weight: int, now: float) -> None:
+    def __init__(self, topic: str, weight: int, held: Container[str], now: float) -> None:
+        self._topic = topic
+        self._held = held
         self.turns: deque[PartitionAssignment] = deque()
         self.weight = weight
         self.credit = 0
         self.served_at = now
 
+    @property
+    def is_held(self) -> bool:
+        return self._topic in self._held
+
     def is_ready(self) -> bool:
-        return any(a.waiting or a.wakes_at is not None for a in self.turns)
+        return not self.is_held and any(a.waiting or a.wakes_at is not None for a in self.turns)
 
     def rank(self, now: float) -> tuple[float, int]:
         """Sort by this: those that waited too long first, the longest before the others."""

@@ -1,55 +1,30 @@
 """Reads one dead-letter topic for the length of one call, and notes what was handled.
 
-Its consumer is assigned the partitions and never subscribes: it is no member of a group, moves no
-partition away from anyone, and only borrows the group `<topic>.handled` to keep marks in. Owned by
-one thread (or greenlet).
+It borrows the group `<topic>.handled` to keep marks in. Owned by one thread (or greenlet).
 """
 
 import time
-from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
 
 from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from .clients import Clients
-from .codec import IncomingRecord
 from .errors import connection_closed
-from .handled import Handled, decode
-from .log_range import read_range
+from .group_view import GroupView
 
 #: What was handled in this time is handled again after a crash.
 _COMMIT_INTERVAL_S = 0.2
 
 
-class LetterReader:
-    """A context manager, because it holds a connection; what is marked is committed at its end.
-
-    Every method raises ConnectionClosed when Kafka does not answer within `timeout_s`.
-    """
+class LetterReader(GroupView):
+    """What is marked is committed at its end."""
 
     def __init__(self, clients: Clients, topic: str, *, timeout_s: float) -> None:
-        self._topic = topic
-        self._timeout_s = timeout_s
-        self._timeout_ms = int(1000 * timeout_s)
-        self._consumer: Any = clients.consumer(
-            group_id=f"{topic}.handled", bootstrap_timeout_s=timeout_s
-        )
+        super().__init__(clients, topic, group_id=f"{topic}.handled", timeout_s=timeout_s)
         #: What was marked here and is not committed yet.
         self._marked: dict[int, list[range]] = {}
         self._committed_at = time.monotonic()
-        #: The offsets that each partition held at first; without partitions there is no such topic.
-        self.bounds: dict[int, range] = {}
-        self.handled: dict[int, Handled] = {}
-
-    def __enter__(self) -> Self:
-        try:
-            self._look()
-        except KafkaError as error:
-            self._consumer.close(autocommit=False)
-            raise connection_closed(f"asking about {self._topic}", error) from error
-        return self
 
     def __exit__(
         self,
@@ -60,7 +35,7 @@ class LetterReader:
         try:
             self.commit()
         finally:
-            self._consumer.close(autocommit=False)
+            super().__exit__(kind, error, traceback)
 
     def offsets_since(self, timestamp_ms: int) -> dict[int, int]:
         """Return for each partition the first offset of that time or later."""
@@ -73,12 +48,6 @@ class LetterReader:
             partition: place.offset if place else self.bounds[partition].stop
             for partition, place in ((tp.partition, found.get(tp)) for tp in times)
         }
-
-    def read(self, partition: int, offsets: range) -> Iterator[IncomingRecord]:
-        """Yield the records of a partition that lie in `offsets` and were there at first."""
-        bounds = self.bounds[partition]
-        present = range(max(offsets.start, bounds.start), min(offsets.stop, bounds.stop))
-        return read_range(self._consumer, self._tp(partition), present, timeout_s=self._timeout_s)
 
     def mark(self, partition: int, offsets: range) -> None:
         """Note that these are handled, or hold no record; soon and at the end it is committed."""
@@ -108,24 +77,6 @@ class LetterReader:
             ) from error
         self._committed_at = time.monotonic()
 
-    def _look(self) -> None:
-        numbers = self._consumer.partitions_for_topic(self._topic)
-        self.handled = {number: self._fetch_handled(number) for number in sorted(numbers)}
-
-    def _fetch_handled(self, partition: int) -> Handled:
-        tp, timeout_ms = self._tp(partition), self._timeout_ms
-        # The position before the end: one behind it belongs to a topic that was deleted, not to
-        # somebody who was quicker than we are.
-        commit = self._consumer.committed(tp, metadata=True, timeout_ms=timeout_ms)
-        begin = self._consumer.beginning_offsets([tp], timeout_ms=timeout_ms)[tp]
-        end = self._consumer.end_offsets([tp], timeout_ms=timeout_ms)[tp]
-        self.bounds.setdefault(partition, range(begin, end))
-        committed = None if commit is None else (commit.offset, commit.metadata)
-        return decode(committed, begin=begin, end=end)
-
     def _encode(self, partition: int) -> OffsetAndMetadata:
         next_offset, metadata = self.handled[partition].encode()
         return OffsetAndMetadata(next_offset, metadata, -1)
-
-    def _tp(self, partition: int) -> TopicPartition:
-        return TopicPartition(self._topic, partition)

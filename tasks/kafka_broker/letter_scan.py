@@ -57,7 +57,7 @@ def _places(
     reader: LetterReader, wanted: LetterFilter, cursor: str | None
 ) -> Iterator[tuple[int, range]]:
     """Say what is to be read: partitions and the offsets in them."""
-    first = _place(cursor) if cursor else (0, 0)
+    first = place_of(cursor) if cursor else (0, 0)
     if wanted.letter_ids:
         for partition, offset in _named_places(reader, wanted.letter_ids):
             if (partition, offset) >= first:
@@ -72,7 +72,7 @@ def _places(
 
 
 def _named_places(reader: LetterReader, letter_ids: frozenset[str]) -> list[Place]:
-    places = sorted(_place(text) for text in letter_ids)
+    places = sorted(place_of(text) for text in letter_ids)
     for partition, offset in places:
         if offset not in reader.bounds.get(partition, ()):
             raise NoSuchLetterError(f"no letter lies at {partition}:{offset}; list them anew")
@@ -91,7 +91,8 @@ def _starts(reader: LetterReader, wanted: LetterFilter) -> dict[int, int]:
     }
 
 
-def _place(text: str) -> Place:
+def place_of(text: str) -> Place:
+    """Read `partition:offset`; raise NoSuchLetterError for anything else."""
     found = _PLACE.fullmatch(text)
     if found is None:
         raise NoSuchLetterError(f"{text!r} is no place of a letter; one looks like 0:17")
