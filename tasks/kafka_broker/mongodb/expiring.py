@@ -11,8 +11,13 @@ from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 Document = dict[str, Any]
+
+#: The name of the index by which documents end, and MongoDB's code for one with another time.
+_INDEX = "retention"
+_OTHER_OPTIONS = 85
 
 #: An expression: the document it is asked of has not ended. A missing date is less than any date.
 IS_LIVE = {"$gt": ["$expires_at", "$$NOW"]}
@@ -21,6 +26,17 @@ IS_LIVE = {"$gt": ["$expires_at", "$$NOW"]}
 def in_ms(ttl_ms: float) -> Document:
     """Return the expression of the moment `ttl_ms` from now."""
     return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(ttl_ms)}}
+
+
+def expire_after(collection: Collection[Any], field: str, *, seconds: int) -> None:
+    """Let documents end so long after the time in `field`, also where it was another time once."""
+    try:
+        collection.create_index(field, name=_INDEX, expireAfterSeconds=seconds)
+    except OperationFailure as error:
+        if error.code != _OTHER_OPTIONS:
+            raise
+        index = {"name": _INDEX, "expireAfterSeconds": seconds}
+        collection.database.command("collMod", collection.name, index=index)
 
 
 class ExpiringCollection:

@@ -1,0 +1,228 @@
+"""Notes what each task does, and writes it to MongoDB once a second.
+
+On worker threads a task costs a few look-ups in a dictionary of the thread's own (`tally.py`). A
+thread of the recorder's adds them up and is the only one that talks to MongoDB, so that one that is
+away disturbs no task: figures wait for it, within bounds, and what does not fit is counted.
+
+Kept of single runs is what somebody will ask for: what failed (up to `MAX_FAILURES` a second), the
+slowest, and some of the others. What tasks are given (arguments, which may be personal data) is not
+kept unless asked for.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from dramatiq import Broker, MessageProxy, Worker
+from dramatiq.middleware import Middleware
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from ..dead_letters import readable_reason, readable_stack
+from ..errors import PutBack
+from ..message import KafkaMessage
+from .journal import Ended, Journal
+from .tally import (
+    DEAD,
+    FAILED,
+    RETRIED,
+    SKIPPED,
+    STARTED,
+    Key,
+    Tally,
+    count_success,
+    new_tally,
+)
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 1.0
+#: Single failures kept each second; all are counted.
+MAX_FAILURES = 100
+#: Single successes kept each second: the slowest, and as many others.
+MAX_SUCCESSES = 3
+#: A stopping worker waits no longer for MongoDB.
+_STOP_TIMEOUT_S = 5.0
+
+
+class _Mine:
+    """What one worker thread notes; only that thread writes it, but for the recorder's emptying."""
+
+    __slots__ = ("began_at", "failure", "latest", "slowest", "tallies", "tally")
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[str, str], tuple[Key, Tally]] = {}
+        self.tally: Tally = new_tally()
+        self.began_at = 0.0
+        #: Of the task that ends now, until it is known what becomes of it.
+        self.failure: Ended | None = None
+        #: Since the recorder looked last: (seconds, when, message).
+        self.slowest: tuple[float, float, MessageProxy] | None = None
+        self.latest: tuple[float, float, MessageProxy] | None = None
+
+
+class RunRecorder(Middleware):
+    """Records runs in `database`, whose client is its maker's and must not come from before a fork.
+
+    `keeps_arguments`: keep what tasks were given as well. Runs are kept for `runs_days`, figures
+    for `minutes_days`.
+    """
+
+    def __init__(
+        self,
+        database: Database[Any],
+        *,
+        keeps_arguments: bool = False,
+        runs_days: float = 7.0,
+        minutes_days: float = 30.0,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        self._journal = Journal(
+            database,
+            keeps_arguments=keeps_arguments,
+            runs_days=runs_days,
+            minutes_days=minutes_days,
+        )
+        self._interval_s = interval_s
+        #: By thread; one that died leaves its numbers behind.
+        self._threads: dict[int, _Mine] = {}
+        self._failures: deque[Ended] = deque()
+        self._worker: Worker | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # On worker threads, for every task
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """Count a task that begins."""
+        ident = threading.get_ident()
+        mine = self._threads.get(ident)
+        if mine is None:
+            mine = self._threads[ident] = _Mine()
+        topic = message.delivery.record.topic if type(message) is KafkaMessage else ""
+        found = mine.tallies.get((message.actor_name, topic))
+        if found is None:
+            found = Key(message.actor_name, message.queue_name, topic), new_tally()
+            mine.tallies[message.actor_name, topic] = found
+        mine.tally = found[1]
+        mine.tally[STARTED] += 1
+        mine.failure = None
+        mine.began_at = time.monotonic()
+
+    def after_process_message(
+        self,
+        broker: Broker,  # noqa: ARG002 - dramatiq's signature
+        message: MessageProxy,
+        *,
+        result: Any = None,  # noqa: ARG002
+        exception: BaseException | None = None,
+    ) -> None:
+        """Count a task that ended; what becomes of one that raised is known later."""
+        now = time.monotonic()
+        mine = self._threads.get(threading.get_ident())
+        if mine is None or (exception is None and message.failed):
+            return
+        took_s = now - mine.began_at
+        if exception is not None:
+            if not isinstance(exception, PutBack):
+                mine.tally[FAILED] += 1
+                mine.failure = _failure(message, exception, took_s, now)
+            return
+        count_success(mine.tally, took_s)
+        mine.latest = run = (took_s, now, message)
+        if mine.slowest is None or took_s > mine.slowest[0]:
+            mine.slowest = run
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """Count a task that another middleware kept from running."""
+        mine = self._threads.get(threading.get_ident())
+        if mine is not None and not message.failed:
+            mine.tally[SKIPPED] += 1
+
+    def after_ack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """Of a task that raised: it is tried again."""
+        mine = self._threads.get(threading.get_ident())
+        if mine is not None and mine.failure is not None:
+            mine.tally[RETRIED] += 1
+            self._keep(mine, "retried")
+
+    def after_nack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """It is given up; its dead letter is safe."""
+        mine = self._threads.get(threading.get_ident())
+        # Of a record that went to another owner he decides.
+        if mine is not None and getattr(message, "is_owned", True):
+            mine.tally[DEAD] += 1
+            self._keep(mine, "dead")
+
+    def _keep(self, mine: _Mine, outcome: str) -> None:
+        failure, mine.failure = mine.failure, None
+        if failure is not None and len(self._failures) < MAX_FAILURES:
+            self._failures.append(failure._replace(outcome=outcome))
+
+    # On the process's main thread
+
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Begin to write; of several workers in a process the first one has the thread."""
+        if self._worker is None:
+            self._worker = worker
+            self._stopping.clear()
+            self._thread = threading.Thread(
+                target=self._run, args=(broker,), name="run-recorder", daemon=True
+            )
+            self._thread.start()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        """Write what is left."""
+        if self._worker is worker and self._thread is not None:
+            self._stopping.set()
+            self._thread.join(_STOP_TIMEOUT_S)
+            self._worker = self._thread = None
+
+    # On its own thread
+
+    def _run(self, broker: Broker) -> None:
+        is_last = False
+        while not is_last:
+            is_last = self._stopping.wait(self._interval_s)
+            try:
+                self._look(broker)
+                self._journal.write()
+            except PyMongoError as error:
+                log.warning("What tasks do is written down later: %s", error)
+            except Exception:
+                # The outermost edge of this thread, which tries again after its interval.
+                log.exception("What tasks do cannot be written down.")
+
+    def _look(self, broker: Broker) -> None:
+        """Hand what happened since the last look to the journal."""
+        threads = self._threads.copy()
+        for ident, mine in threads.items():
+            for key, tally in mine.tallies.copy().values():
+                self._journal.add_tally(broker, key, ident, tally.copy())
+        self._journal.add_runs(_drain(self._failures))
+        self._journal.add_runs(_notable(list(threads.values())))
+
+
+def _failure(message: MessageProxy, exception: BaseException, took_s: float, now: float) -> Ended:
+    error = f"{type(exception).__qualname__}: {readable_reason(exception)}"
+    return Ended(message, "failed", took_s, now, error, readable_stack(exception))
+
+
+def _notable(threads: list[_Mine]) -> list[Ended]:
+    """Choose among the successes of the threads, and begin anew."""
+    slowest = [run for mine in threads if (run := mine.slowest) is not None]
+    latest = [run for mine in threads if (run := mine.latest) is not None]
+    for mine in threads:
+        mine.slowest = mine.latest = None
+    slowest.sort(key=lambda run: -run[0])
+    chosen = {id(run): run for run in slowest[:MAX_SUCCESSES] + latest[:MAX_SUCCESSES]}
+    return [Ended(message, "succeeded", took_s, at) for took_s, at, message in chosen.values()]
+
+
+def _drain(failures: deque[Ended]) -> Iterator[Ended]:
+    for _ in itertools.repeat(None, len(failures)):
+        yield failures.popleft()
