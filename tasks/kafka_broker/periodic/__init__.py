@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-from .registry import Periodic
+from .registry import Periodic, ScheduleView
 from .schedule import ScheduleError
 from .triggers import Crontab, Interval, TriggerError, crontab, every
 
@@ -22,6 +22,7 @@ __all__ = [
     "Interval",
     "Periodic",
     "ScheduleError",
+    "ScheduleView",
     "TriggerError",
     "crontab",
     "every",

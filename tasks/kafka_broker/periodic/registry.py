@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from pymongo.database import Database
 
 from .runner import Runner
 from .schedule import Schedule, ScheduleError
-from .store import ScheduleStore
+from .store import ScheduleState, ScheduleStore
 from .triggers import Trigger
 
 ActorT = TypeVar("ActorT", bound=Actor[..., Any])
@@ -27,6 +28,22 @@ _MIN_MISFIRE_GRACE_S = 1.0
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class ScheduleView:
+    """A schedule as somebody who looks at it sees it."""
+
+    name: str
+    trigger: str
+    actor: str
+    queue: str
+    #: Up to here it is done; at first, when it was declared. None: no worker has run it yet.
+    last: datetime | None
+    #: In the past when it is overdue.
+    next: datetime
+    #: Who runs it; empty while nobody does.
+    owner: str
 
 
 class Periodic:
@@ -96,13 +113,25 @@ class Periodic:
 
         return schedule
 
+    def overview(self) -> list[ScheduleView]:
+        """Say of each schedule declared here what MongoDB knows of it, and when it is due next."""
+        kept = self._store(owner="").read(self._schedules)
+        schedules = sorted(self._schedules.items())
+        return [_view(schedule, kept.get(name), self._clock()) for name, schedule in schedules]
+
     def runner(self) -> Runner:
         """Return a new runner of these schedules; workers of the broker have one of their own."""
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        store = ScheduleStore(self._database, self._collection, owner=owner, lease_s=self._lease_s)
         return Runner(
-            self._broker, self._schedules, store, lease_s=self._lease_s, clock=self._clock
+            self._broker,
+            self._schedules,
+            self._store(owner=owner),
+            lease_s=self._lease_s,
+            clock=self._clock,
         )
+
+    def _store(self, *, owner: str) -> ScheduleStore:
+        return ScheduleStore(self._database, self._collection, owner=owner, lease_s=self._lease_s)
 
 
 class _RunInWorkers(Middleware):
@@ -119,3 +148,17 @@ class _RunInWorkers(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         if worker in self._runners:
             self._runners.pop(worker).stop()
+
+
+def _view(schedule: Schedule, state: ScheduleState | None, now: datetime) -> ScheduleView:
+    trigger = schedule.trigger
+    is_known = state is not None and state.trigger == str(trigger)
+    return ScheduleView(
+        name=schedule.name,
+        trigger=str(trigger),
+        actor=schedule.message.actor_name,
+        queue=schedule.message.queue_name,
+        last=state.last if state else None,
+        next=trigger.next_after(state.last if state and is_known else now),
+        owner=state.owner if state else "",
+    )

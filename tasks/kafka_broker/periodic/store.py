@@ -26,6 +26,8 @@ class ScheduleState:
     #: Up to here all due times have been fired or given up.
     last: datetime
     is_ours: bool
+    #: Who runs it: host, process id and a random part; empty while nobody does.
+    owner: str
 
 
 class ScheduleStore:
@@ -40,6 +42,11 @@ class ScheduleStore:
         self._owner = owner
         self._lease_ms = int(lease_s * 1000)
 
+    def read(self, names: Names[str]) -> dict[str, ScheduleState]:
+        """Return the states that there are, and take no lease."""
+        with self._schedules.find({"_id": {"$in": list(names)}}) as found:
+            return {document["_id"]: self._state(document) for document in found}
+
     def hold(self, names: Names[str]) -> dict[str, ScheduleState]:
         """Take or renew the leases that are free or ours; return the states that there are."""
         is_free = {"$lte": ["$leased_until", "$$NOW"]}  # a missing date is less than any date
@@ -51,8 +58,7 @@ class ScheduleStore:
             {"_id": {"$in": list(names)}, "$expr": {"$or": [is_free, is_ours]}},
             [{"$set": {"owner": {"$literal": self._owner}, "leased_until": until}}],
         )
-        with self._schedules.find({"_id": {"$in": list(names)}}) as found:
-            return {document["_id"]: self._state(document) for document in found}
+        return self.read(names)
 
     def begin(self, name: str, trigger: str, now: datetime) -> None:
         """Make a schedule that is not there yet; nothing before `now` is due."""
@@ -92,4 +98,5 @@ class ScheduleStore:
             trigger=document["trigger"],
             last=document["last"],
             is_ours=document.get("owner") == self._owner,
+            owner=document.get("owner", ""),
         )
