@@ -62,15 +62,7 @@ class Control:
             return refusal
         if task.kind == "queued":
             return "it is queued already, and runs as soon as a worker is free"
-        is_new = self._decisions.decide(
-            task.copy_id,
-            "brought_forward",
-            by=by,
-            reason=reason,
-            is_final=False,
-            due_at=task.due_at,
-        )
-        if not is_new:
+        if not self._decide(task, "brought_forward", by=by, reason=reason):
             return self._decided_before(task)
         try:
             waiting.bring_forward(task)

@@ -67,12 +67,8 @@ class Decisions:
         """
         self._make_index()
         now = datetime.now(UTC)
-        # To be made by the filter that finds none, or taken over from who has died.
-        is_free = {
-            "kind": kind,
-            "is_final": False,
-            "at": {"$lt": now - timedelta(seconds=_CLAIM_S)},
-        }
+        # To be made where the filter finds none, or taken over from who has died.
+        has_died = {"is_final": False, "at": {"$lt": now - timedelta(seconds=_CLAIM_S)}}
         fields = {
             "kind": kind,
             "is_final": is_final,
