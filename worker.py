@@ -24,6 +24,8 @@ from store.connection import disconnect, is_reachable
 from store.work import MongoWorkStore
 from tasks.actors import LetterNote, ParseResumeRunner, declare_parse_resume, log_claim
 from tasks.circuit_breaker import ParserBreaker
+from tasks.kafka_broker.control import ObeyControl
+from tasks.kafka_broker.runs import RunRecorder
 from tasks.leases import LeaseKeeper
 from tasks.parser_client import GuardedParser
 from tasks.probe_server import start_probe_server
@@ -66,6 +68,9 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     # Lets a task know its record, for the job's history.
     broker.add_middleware(CurrentMessage())
     broker.add_middleware(LetterNote(store.note_letter))
+    broker.add_middleware(ObeyControl(database))
+    # Last: nothing else's time counts as the task's.
+    broker.add_middleware(RunRecorder(database))
     parse_resume = ParseResume(
         jobs=store,
         parser=_parser(services, MongoBreakerStore(database, "parser")),

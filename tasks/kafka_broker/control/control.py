@@ -17,8 +17,12 @@ from .decisions import MAX_DECISIONS, Decision, Decisions, Kind
 from .pauses import Lane, LanePauses
 
 
-class NoSuchLaneError(LookupError):
+class NoSuchLaneError(KeyError):
     """There is no such queue or lane; the pages list those that there are."""
+
+    def __str__(self) -> str:
+        # KeyError's own would be in quotes.
+        return str(self.args[0])
 
 
 class Control:

@@ -39,6 +39,7 @@ class ObeyControl(Middleware):
         #: Copies to skip, and until when that is worth remembering.
         self._skipped: dict[str, datetime] = {}
         self._heard_until: datetime | None = None
+        self._is_away = False
         self._worker: Worker | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -81,8 +82,12 @@ class ObeyControl(Middleware):
             with pymongo.timeout(_LOOK_TIMEOUT_S):
                 self._hear_of_pauses(broker)
                 self._hear_of_decisions()
+                self._is_away = False
         except PyMongoError as error:
-            log.warning("What was asked of this worker's tasks is heard later: %s", error)
+            # Once for each time that it is away.
+            level = logging.DEBUG if self._is_away else logging.WARNING
+            log.log(level, "What was asked of this worker's tasks is heard later: %s", error)
+            self._is_away = True
         except Exception:
             # The outermost edge of this thread, which tries again after its interval.
             log.exception("What was asked of this worker's tasks cannot be heard.")

@@ -99,16 +99,7 @@ class RunRecorder(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Count a task that begins."""
-        ident = threading.get_ident()
-        mine = self._threads.get(ident)
-        if mine is None:
-            mine = self._threads[ident] = _Mine()
-        topic = message.delivery.record.topic if type(message) is KafkaMessage else ""
-        found = mine.tallies.get((message.actor_name, topic))
-        if found is None:
-            found = Key(message.actor_name, message.queue_name, topic), new_tally()
-            mine.tallies[message.actor_name, topic] = found
-        mine.tally = found[1]
+        mine = self._turn_to(message)
         mine.tally[STARTED] += 1
         mine.failure = None
         mine.began_at = time.monotonic()
@@ -139,8 +130,10 @@ class RunRecorder(Middleware):
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Count a task that another middleware kept from running."""
-        mine = self._threads.get(threading.get_ident())
-        if mine is not None and not message.failed:
+        # The one before us may have done it: then we have not turned to this message yet.
+        mine = self._turn_to(message)
+        mine.failure = None
+        if not message.failed:
             mine.tally[SKIPPED] += 1
 
     def after_ack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
@@ -157,6 +150,20 @@ class RunRecorder(Middleware):
         if mine is not None and getattr(message, "is_owned", True):
             mine.tally[DEAD] += 1
             self._keep(mine, "dead")
+
+    def _turn_to(self, message: MessageProxy) -> _Mine:
+        """Let this thread count for a message's actor and topic."""
+        ident = threading.get_ident()
+        mine = self._threads.get(ident)
+        if mine is None:
+            mine = self._threads[ident] = _Mine()
+        topic = message.delivery.record.topic if type(message) is KafkaMessage else ""
+        found = mine.tallies.get((message.actor_name, topic))
+        if found is None:
+            found = Key(message.actor_name, message.queue_name, topic), new_tally()
+            mine.tallies[message.actor_name, topic] = found
+        mine.tally = found[1]
+        return mine
 
     def _keep(self, mine: _Mine, outcome: str) -> None:
         failure, mine.failure = mine.failure, None
@@ -185,14 +192,21 @@ class RunRecorder(Middleware):
     # On its own thread
 
     def _run(self, broker: Broker) -> None:
-        is_last = False
+        is_last = is_away = False
         while not is_last:
             is_last = self._stopping.wait(self._interval_s)
             try:
                 self._look(broker)
                 self._journal.write()
+                is_away = False
             except PyMongoError as error:
-                log.warning("What tasks do is written down later: %s", error)
+                # Once for each time that it is away.
+                log.log(
+                    logging.DEBUG if is_away else logging.WARNING,
+                    "What tasks do is written down later: %s",
+                    error,
+                )
+                is_away = True
             except Exception:
                 # The outermost edge of this thread, which tries again after its interval.
                 log.exception("What tasks do cannot be written down.")

@@ -7,6 +7,7 @@ from kafka.structs import TopicPartition
 
 from tasks.kafka_broker.assignment import PartitionAssignment
 from tasks.kafka_broker.codec import IncomingRecord
+from tasks.kafka_broker.held_topics import HeldTopics
 from tasks.kafka_broker.lanes import AGEING_S, Lanes
 from tasks.kafka_broker.lines import KeyOrder, Line, LogOrder
 from tasks.kafka_broker.offsets import OffsetTracker
@@ -137,3 +138,39 @@ def test_partitions_of_a_lane_take_turns(lanes: Lanes) -> None:
         _partition(lanes, "high", count=2, number=number)
     taken = [lanes.pop(has_room=True) for _ in range(6)]
     assert [one and one[0].partition for one in taken] == [0, 1, 2, 0, 1, 2]
+
+
+def test_of_a_held_lane_nothing_goes_out_and_the_others_have_its_turns(clock: _Clock) -> None:
+    held = HeldTopics()
+    lanes = Lanes(TOPICS, held=held, clock=clock)
+    _partition(lanes, "high", count=100)
+    _partition(lanes, "low", count=100)
+    held.replace(["q.high"])
+    assert _serve(lanes, 50) == {"low": 50}
+    held.replace([])
+    assert _serve(lanes, 17) == {"high": 16, "low": 1}
+
+
+def test_a_queue_of_one_lane_can_be_held_as_well() -> None:
+    held = HeldTopics()
+    lanes = Lanes({"normal": "q"}, held=held)
+    assignment = _partition(lanes, "normal", count=1)
+    held.replace(["q"])
+    assert lanes.pop(has_room=True) is None
+    held.replace(["another"])
+    assert lanes.pop(has_room=True) is not None
+    assert assignment.in_flight == 1
+
+
+def test_what_was_put_back_in_a_held_lane_wakes_nobody() -> None:
+    """It is due at once, and so workers would look again and again for nothing."""
+    held = HeldTopics()
+    lanes = Lanes({"normal": "q"}, held=held)
+    assignment = _partition(lanes, "normal", count=1)
+    taken = lanes.pop(has_room=True)
+    assert taken is not None
+    assignment.put_back(taken[0], due_at=0.0)
+    assert lanes.wakes() == [0.0]
+    held.replace(["q"])
+    assert lanes.wakes() == []
+    assert lanes.pop(has_room=True) is None
