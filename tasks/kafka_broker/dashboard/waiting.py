@@ -73,7 +73,7 @@ def _row(task: WaitingTask, decision: Decision | None) -> dict[str, Any]:
     return {
         "kind": task.kind,
         "place": task.place,
-        "copy": task.copy_id,
+        "copy_id": task.copy_id,
         "actor": task.message.actor_name,
         "message_id": task.message.message_id,
         "attempt": task.attempt,

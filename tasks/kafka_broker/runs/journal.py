@@ -43,6 +43,8 @@ class Ended(NamedTuple):
 
     message: MessageProxy
     outcome: str
+    #: Counted from 1.
+    attempt: int
     took_s: float
     #: When it ended (monotonic seconds).
     ended_at: float
@@ -154,9 +156,6 @@ class Journal:
 
     def _document(self, run: Ended, at: datetime) -> dict[str, Any]:
         message = run.message
-        retries = message.options.get("retries", 0)
-        # The middleware that sends it again has counted this attempt by now.
-        attempt = retries if run.outcome == "retried" and retries else retries + 1
         document = {
             "_id": ObjectId(),
             "at": at,
@@ -165,7 +164,7 @@ class Journal:
             "message_id": message.message_id,
             "outcome": run.outcome,
             "is_failure": bool(run.error),
-            "attempt": attempt,
+            "attempt": run.attempt,
             "took_s": run.took_s,
             "error": run.error[:_MAX_TEXT_CHARS],
             "stack": run.stack[-_MAX_TEXT_CHARS:],

@@ -68,6 +68,8 @@ class _Mine:
 class RunRecorder(Middleware):
     """Records runs in `database`, whose client is its maker's and must not come from before a fork.
 
+    Add it to the broker last: it must hear of a failure before `Retries` has counted it, and what
+    other middleware does is not a task's time.
     `keeps_arguments`: keep what tasks were given as well. Runs are kept for `runs_days`, figures
     for `minutes_days`.
     """
@@ -223,7 +225,13 @@ class RunRecorder(Middleware):
 
 def _failure(message: MessageProxy, exception: BaseException, took_s: float, now: float) -> Ended:
     error = f"{type(exception).__qualname__}: {readable_reason(exception)}"
-    return Ended(message, "failed", took_s, now, error, readable_stack(exception))
+    stack = readable_stack(exception)
+    return Ended(message, "failed", _attempt(message), took_s, now, error, stack)
+
+
+def _attempt(message: MessageProxy) -> int:
+    retries = message.options.get("retries", 0)
+    return retries + 1 if isinstance(retries, int) else 1
 
 
 def _notable(threads: list[_Mine]) -> list[Ended]:
@@ -234,7 +242,10 @@ def _notable(threads: list[_Mine]) -> list[Ended]:
         mine.slowest = mine.latest = None
     slowest.sort(key=lambda run: -run[0])
     chosen = {id(run): run for run in slowest[:MAX_SUCCESSES] + latest[:MAX_SUCCESSES]}
-    return [Ended(message, "succeeded", took_s, at) for took_s, at, message in chosen.values()]
+    return [
+        Ended(message, "succeeded", _attempt(message), took_s, at)
+        for took_s, at, message in chosen.values()
+    ]
 
 
 def _drain(failures: deque[Ended]) -> Iterator[Ended]:
