@@ -5,7 +5,6 @@ Also `GET /api/v1/admin/me`, by which a script finds out whether its token is go
 
 import math
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,6 @@ from werkzeug.exceptions import Forbidden
 from resumes.accounts import as_name
 from resumes.operating import Role
 from webapp.auth import CSRF_MESSAGE
-from webapp.i18n import DEFAULT_LANGUAGE, load_catalogs
 from webapp.operators import HOME, OperatorGuard, SignInNeeded, safe_next
 from webapp.operators_sign_in import (
     Attempt,
@@ -41,7 +39,6 @@ SESSION = timedelta(hours=12)
 _BROWSER_IS_KNOWN_FOR = timedelta(days=180)
 _MAX_FORM_BYTES = 16 * 1024
 _SIGN_IN = f"{HOME}/sign-in"
-_STATIC = Path(__file__).parent / "static"
 _WRONG = "Name and password do not match, or the account is disabled."
 
 
@@ -77,11 +74,9 @@ def operators_blueprint(
 
 
 def _add_sign_in(blueprint: Blueprint, sign_in: SignIn) -> None:
-    page = _page_maker()
-
     @blueprint.get(_SIGN_IN)
     def form() -> Response:
-        return page(200)
+        return _page(200)
 
     @blueprint.post(_SIGN_IN)
     def submit() -> Response:
@@ -89,11 +84,11 @@ def _add_sign_in(blueprint: Blueprint, sign_in: SignIn) -> None:
         try:
             account = sign_in(_attempt())
         except WrongCredentialsError:
-            response = page(401, fault=_WRONG)
+            response = _page(401, fault=_WRONG)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
         except TooManyAttemptsError as error:
-            return _slowed(page, error.wait_s)
+            return _slowed(error.wait_s)
         response = _go_to(safe_next(request.form.get("next", "")))
         set_access_cookies(response, operator_token(account, SESSION))
         _mark_browser(response, account.name)
@@ -120,26 +115,25 @@ def _add_sign_out(
         return _signed_out()
 
 
-class _Page(Protocol):
-    def __call__(self, status: int, *, fault: str = "") -> Response: ...
+class _Shell:
+    """What surrounds a page for somebody who is not signed in."""
+
+    version = assets_version(Path(__file__).parent / "static")
+
+    def asset(self, filename: str) -> str:
+        """Return a static file's address."""
+        return url_for("pages.asset", version_asked=self.version, filename=filename)
 
 
-def _page_maker() -> _Page:
-    texts, version = load_catalogs()[DEFAULT_LANGUAGE], assets_version(_STATIC)
-
-    def page(status: int, *, fault: str = "") -> Response:
-        html = render_template(
-            "dashboard/sign_in.html",
-            t=texts,
-            language_links={},
-            asset=partial(url_for, "pages.asset", version_asked=version),
-            fault=fault,
-            name=as_name(request.form.get("name", "")),
-            next_address=safe_next(request.values.get("next", "")),
-        )
-        return Response(html, status, {"Cache-Control": "no-store"})
-
-    return page
+def _page(status: int, *, fault: str = "") -> Response:
+    html = render_template(
+        "dashboard/sign_in.html",
+        shell=_Shell(),
+        fault=fault,
+        name=as_name(request.form.get("name", "")),
+        next_address=safe_next(request.values.get("next", "")),
+    )
+    return Response(html, status, {"Cache-Control": "no-store"})
 
 
 def _attempt() -> Attempt:
@@ -159,10 +153,10 @@ def _require_own_page() -> None:
         raise Forbidden(CSRF_MESSAGE)
 
 
-def _slowed(page: _Page, wait_s: float) -> Response:
+def _slowed(wait_s: float) -> Response:
     minutes = math.ceil(wait_s / 60)
     wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-    response = page(429, fault=f"Too many attempts. Try again in {wait}.")
+    response = _page(429, fault=f"Too many attempts. Try again in {wait}.")
     response.headers["Retry-After"] = str(math.ceil(wait_s))
     return response
 

@@ -5,7 +5,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from resumes.operating import Role
-from webapp.dashboard.ports import Lane, Ports
+from webapp.dashboard.ports import Ports
 
 _REFRESH_S = 5
 
@@ -15,19 +15,18 @@ def add_lanes(blueprint: Blueprint, ports: Ports) -> None:
 
     @blueprint.get("/lanes")
     def lanes() -> str:
-        found = [Lane(*lane) for lane in ports.lanes.all()]
-        return render_template("dashboard/lanes.html", lanes=found, every_s=_REFRESH_S)
+        return render_template("dashboard/lanes.html", lanes=ports.lanes.all(), every_s=_REFRESH_S)
 
     @blueprint.post("/lanes")
     def switch_lane() -> AnyResponse:
         operator = ports.guard.require(Role.OPERATOR)
         name = request.form.get("name", "")
-        if name not in {lane[0] for lane in ports.lanes.all()}:
+        if name not in {lane.name for lane in ports.lanes.all()}:
             raise NotFound("There is no such lane.")
         pauses = request.form.get("way") == "pause"
         change = ports.lanes.pause if pauses else ports.lanes.unpause
         reason = request.form.get("reason", "").strip()
-        change(name, operator.name, reason)
-        action = "lane.pause" if pauses else "lane.unpause"
-        ports.audit.note(operator.name, action, name, reason)
+        if change(name, operator.name, reason):
+            action = "lane.pause" if pauses else "lane.unpause"
+            ports.audit.note(operator.name, action, name, reason)
         return redirect(url_for(".lanes"), 303)

@@ -191,27 +191,41 @@ class LettersBrowser(Protocol):
         """Give it up for good; False when it had been handled already."""
 
 
-@dataclass(frozen=True)
-class Lane:
-    """A lane of the queue, and whether workers take from it."""
+class Lane(Protocol):
+    """A lane of the queue."""
 
-    name: str
-    is_paused: bool
-    paused_by: str = ""
-    since: datetime | None = None
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def is_paused(self) -> bool:
+        """True while no worker takes from it."""
+
+    @property
+    def by(self) -> str:
+        """Who changed that last; "" when nobody ever did."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def at(self) -> datetime | None:
+        """When."""
 
 
 class Lanes(Protocol):
     """The lanes of the queue."""
 
-    def all(self) -> Sequence[tuple[str, bool, str, datetime | None]]:
-        """Return (name, is_paused, paused_by, since)."""
+    def all(self) -> Sequence[Lane]:
+        """Return every lane, the most urgent first."""
 
-    def pause(self, name: str, operator: str, reason: str) -> None:
-        """Let no worker take from it any more."""
+    def pause(self, name: str, operator: str, reason: str) -> bool:
+        """Let no worker take from it any more; False when it was so already."""
 
-    def unpause(self, name: str, operator: str, reason: str) -> None:
-        """Let workers take from it again."""
+    def unpause(self, name: str, operator: str, reason: str) -> bool:
+        """Let workers take from it again; False when they did already."""
 
 
 @dataclass(frozen=True)

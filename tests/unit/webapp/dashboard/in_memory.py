@@ -462,21 +462,33 @@ class Letters:
         return not letter.is_handled
 
 
+@dataclass(frozen=True)
+class MemoryLane:
+    name: str
+    is_paused: bool = False
+    by: str = ""
+    reason: str = ""
+    at: datetime | None = None
+
+
 class MemoryLanes:
     def __init__(self) -> None:
-        self.paused: dict[str, tuple[str, datetime]] = {
-            "resume-parse-jobs.vip": ("lan.pham", NOW - timedelta(minutes=12))
+        self.paused = {
+            "resume-parse-jobs.vip": MemoryLane(
+                "resume-parse-jobs.vip", True, "lan.pham", "deploy", NOW - timedelta(minutes=12)
+            )
         }
 
-    def all(self) -> list[tuple[str, bool, str, datetime | None]]:
+    def all(self) -> list[MemoryLane]:
         names = ("resume-parse-jobs", "resume-parse-jobs.vip", "operations")
-        return [(name, name in self.paused, *self.paused.get(name, ("", None))) for name in names]
+        return [self.paused.get(name, MemoryLane(name)) for name in names]
 
-    def pause(self, name: str, operator: str, reason: str) -> None:
-        assert isinstance(reason, str)
-        self.paused[name] = (operator, NOW)
+    def pause(self, name: str, operator: str, reason: str) -> bool:
+        was_paused = name in self.paused
+        self.paused[name] = MemoryLane(name, True, operator, reason, NOW)
+        return not was_paused
 
-    def unpause(self, name: str, operator: str, reason: str) -> None:
+    def unpause(self, name: str, operator: str, reason: str) -> bool:
         assert operator
         assert isinstance(reason, str)
-        del self.paused[name]
+        return self.paused.pop(name, None) is not None
