@@ -129,7 +129,7 @@ class KafkaQueueConsumer(Consumer):
         # Of a record that went to another owner he decides: he has it again.
         if message.is_owned:
             retries = message.options.get("retries")
-            self._dead_letters.write(
+            message.letter_id = self._dead_letters.write(
                 message.record,
                 message.error or RejectedError("a middleware rejected the message"),
                 message_id=message.message_id,

@@ -133,6 +133,22 @@ class DeadLetterQueue:
         """Set letters aside without a replay; works while it is iterated over."""
         return self._handle(wanted, lambda _: None, max_count=max_count, dry_run=dry_run)
 
+    def mark_handled(self, letter_ids: Iterable[str]) -> frozenset[str]:
+        """Note that these letters were dealt with elsewhere; return those it can't note yet.
+
+        They lie too far above the oldest unhandled one. What Kafka has no more is passed over.
+        """
+        too_far = set()
+        with self._open() as reader:
+            for partition, offset in sorted(map(_place, letter_ids)):
+                if offset not in reader.bounds.get(partition, ()):
+                    continue
+                if reader.handled[partition].has_room_for(offset):
+                    reader.mark(partition, range(offset, offset + 1))
+                else:
+                    too_far.add(f"{partition}:{offset}")
+        return frozenset(too_far)
+
     def _handle(
         self,
         wanted: LetterFilter,
@@ -185,6 +201,11 @@ def dead_letter_queues(
         DeadLetterQueue(clients, topic, route, timeout_s=timeout_s)
         for topic, route in sorted(routes.items())
     ]
+
+
+def _place(letter_id: str) -> tuple[int, int]:
+    partition, _, offset = letter_id.partition(":")
+    return int(partition), int(offset)
 
 
 def _why_not_now(reader: LetterReader, wanted: LetterFilter, letter: Letter) -> str | None:

@@ -69,8 +69,11 @@ class DeadLetters:
         *,
         message_id: str,
         attempts: int | None = None,
-    ) -> None:
-        """Return once the dead letter is safe; raise dramatiq's ConnectionClosed if it is not."""
+    ) -> str | None:
+        """Return the letter's place once it is safe; raise dramatiq's ConnectionClosed if not.
+
+        None when Kafka did not say where it is.
+        """
         letter = dead_letter(
             record,
             error,
@@ -79,11 +82,12 @@ class DeadLetters:
             attempts=attempts,
             failed_at=datetime.now(UTC),
         )
-        self._publisher.publish(letter)
+        letter_id = self._publisher.publish(letter)
         # Whoever gives a message up warns of it, unless the exception was expected (`throws`).
         # Not what it says: that may quote what the task was given.
         log.info("Dead letter %s: %s", message_id, type(error).__qualname__)
         self._observer.on_dead_letter(record.topic, record.partition, type(error).__name__)
+        return letter_id
 
 
 def dead_letter(

@@ -24,6 +24,8 @@ class KafkaMessage(MessageProxy):
         self._is_under_way = False
         #: What its task's end should have sent and could not: `ack` and `nack` try again.
         self.unsent: list[OutgoingRecord] = []
+        #: Where its dead letter lies, `partition:offset`, from `after_nack` on; None without one.
+        self.letter_id: str | None = None
 
     def __str__(self) -> str:
         # dramatiq logs it, with the arguments, which may be personal data.

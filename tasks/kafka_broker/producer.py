@@ -63,22 +63,23 @@ class Publisher:
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def publish(self, record: OutgoingRecord, *, deadline: float | None = None) -> None:
-        """Return once Kafka acknowledged; raise dramatiq's BrokerConnectionError when it did not.
+    def publish(self, record: OutgoingRecord, *, deadline: float | None = None) -> str | None:
+        """Return its place, `partition:offset`, once Kafka acknowledged (None: it did not say).
 
-        After that error the record may or may not be on Kafka; after RecordTooLargeError it is not.
+        Raise dramatiq's BrokerConnectionError when it did not acknowledge. After that the record
+        may or may not be on Kafka; after RecordTooLargeError it is not.
         """
-        failed = self.publish_many([record], deadline=deadline)
-        if failed:
+        batch = self._batch(deadline)
+        batch.send(0, record)
+        if failed := batch.wait():
             raise failed[0]
+        return batch.last_place
 
     def publish_many(
         self, records: Iterable[OutgoingRecord], *, deadline: float | None = None
     ) -> dict[int, Exception]:
         """Return when all are acknowledged or given up; the errors by the record's place."""
-        if deadline is None:
-            deadline = time.monotonic() + self._timeout_s
-        batch = _Batch(self, self._connected_producer(deadline), deadline)
+        batch = self._batch(deadline)
         for place, record in enumerate(records):
             batch.send(place, record)
         return batch.wait()
@@ -137,6 +138,11 @@ class Publisher:
         self._forget_producer()
         _close(producer)
 
+    def _batch(self, deadline: float | None) -> "_Batch":
+        if deadline is None:
+            deadline = time.monotonic() + self._timeout_s
+        return _Batch(self, self._connected_producer(deadline), deadline)
+
     def _connected_producer(self, deadline: float) -> Any:
         if self._pid != os.getpid():
             _inherited.append(self._producer)
@@ -188,6 +194,7 @@ class _Batch:
         self._started_at = time.monotonic()
         self._under_way: deque[tuple[int, OutgoingRecord, Any]] = deque()
         self._failed: dict[int, Exception] = {}
+        self.last_place: str | None = None
 
     def send(self, place: int, record: OutgoingRecord) -> None:
         try:
@@ -210,6 +217,10 @@ class _Batch:
         except KafkaError as error:
             self._failed[place] = self._publisher.note_failed(record, error, self._producer)
         else:
+            written = future.value
+            # -1: Kafka had it already from an earlier try, and does not say where.
+            if written.offset >= 0:
+                self.last_place = f"{written.partition}:{written.offset}"
             self._publisher.note_published(record, time.monotonic() - self._started_at)
 
 

@@ -87,7 +87,7 @@ class StatusWriter:
     """
 
     def __init__(
-        self, clients: Clients, topic: str, *, publish: Callable[[OutgoingRecord], None]
+        self, clients: Clients, topic: str, *, publish: Callable[[OutgoingRecord], object]
     ) -> None:
         self._clients = clients
         self._topic = topic
