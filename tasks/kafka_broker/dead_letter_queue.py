@@ -17,6 +17,7 @@ from .errors import RecordTooLargeError
 from .letter_reader import LetterReader
 from .letter_scan import NoSuchLetterError, scan
 from .letters import Letter, LetterFilter, replayed
+from .letters_back import place_of, scan_back
 from .observer import BrokerObserver
 from .pace import Pace
 from .producer import Publisher
@@ -72,6 +73,19 @@ class DeadLetterQueue:
             for number, letter in enumerate(scan(reader, wanted, self._routes, cursor=cursor)):
                 if len(letters) == limit or number == _MAX_SCANNED:
                     return Page(letters, letter.letter_id)
+                if wanted.matches(letter):
+                    letters.append(letter)
+        return Page(letters, None)
+
+    def latest(self, wanted: LetterFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
+        """Do the same from the newest to the oldest; its cursors are its own."""
+        letters: list[Letter] = []
+        last: str | None = None
+        with self._open() as reader:
+            for number, letter in enumerate(scan_back(reader, wanted, self._routes, cursor=cursor)):
+                if len(letters) == limit or number == _MAX_SCANNED:
+                    return Page(letters, last)
+                last = letter.letter_id
                 if wanted.matches(letter):
                     letters.append(letter)
         return Page(letters, None)
@@ -140,7 +154,7 @@ class DeadLetterQueue:
         """
         too_far = set()
         with self._open() as reader:
-            for partition, offset in sorted(map(_place, letter_ids)):
+            for partition, offset in sorted(map(place_of, letter_ids)):
                 if offset not in reader.bounds.get(partition, ()):
                     continue
                 if reader.handled[partition].has_room_for(offset):
@@ -201,11 +215,6 @@ def dead_letter_queues(
         DeadLetterQueue(clients, topic, route, timeout_s=timeout_s)
         for topic, route in sorted(routes.items())
     ]
-
-
-def _place(letter_id: str) -> tuple[int, int]:
-    partition, _, offset = letter_id.partition(":")
-    return int(partition), int(offset)
 
 
 def _why_not_now(reader: LetterReader, wanted: LetterFilter, letter: Letter) -> str | None:
