@@ -142,9 +142,10 @@ class ParseResume:
                 # A duplicate, or a clock that is ahead of the database's.
                 raise RunLaterError(miss.wait_s)
             case Unlettered():
-                if not self.letters.has(job_id, since=miss.failed_at):
+                letter_id = self.letters.find(job_id, since=miss.failed_at)
+                if letter_id is None:
                     raise LetterMissingError(miss.code, miss.message)
-                self.jobs.note_letter(job_id)
+                self.jobs.note_letter(job_id, letter_id)
             case ClaimMiss.FINISHED:
                 pass
 

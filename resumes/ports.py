@@ -169,8 +169,8 @@ class WorkStore(Protocol):
     def give_up(self, job_id: str, code: str, message: str) -> bool:
         """The same for a job whose last attempt died; False when it is not so any more."""
 
-    def note_letter(self, job_id: str) -> None:
-        """Note that the dead letter of a failed job is written."""
+    def note_letter(self, job_id: str, letter_id: str | None) -> None:
+        """Note that the dead letter of a failed job is written, and where, if that is known."""
 
 
 class RescueStore(Protocol):
@@ -204,8 +204,11 @@ class Parser(Protocol):
 class Letters(Protocol):
     """The dead letters of the jobs' queue."""
 
-    def has(self, job_id: str, *, since: datetime) -> bool:
-        """True when the job has a dead letter; raise QueueUnavailableError when nobody knows."""
+    def find(self, job_id: str, *, since: datetime) -> str | None:
+        """Return the place of the job's dead letter, None when it has none.
+
+        Raises QueueUnavailableError when nobody knows.
+        """
 
 
 class Leases(Protocol):

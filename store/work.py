@@ -13,6 +13,7 @@ from pymongo.database import Database
 from resumes.errors import ClaimLostError, UserHasResumeError, UserUnknownError
 from resumes.job import Claim, JobStatus
 from store.claims import IS_EXHAUSTED, MongoClaims, held_by
+from store.closed_letters import close_letter
 from store.connection import Document, dump_json, store_errors
 from store.failing import LETTER_DUE, LETTER_TIME_S, LETTER_WRITTEN, fail_job
 from store.transitions import FILES, JOBS, USERS, from_now, in_transaction, transition
@@ -115,13 +116,27 @@ class MongoWorkStore(MongoClaims):
         }
         return self._fail(allowed, code, message)
 
-    def note_letter(self, job_id: str) -> None:
-        """Note that the dead letter of a failed job is written."""
+    def note_letter(self, job_id: str, letter_id: str | None) -> None:
+        """Note that the dead letter of a failed job is written, and where, if that is known.
+
+        A job that an operator replayed or discarded since is done with it.
+        """
+        place = {"letter_id": letter_id} if letter_id else {}
         with store_errors():
-            self._database[JOBS].update_one(
+            noted = self._database[JOBS].update_one(
                 {"_id": ObjectId(job_id), "dead_letter": LETTER_DUE},
-                {"$set": {"dead_letter": LETTER_WRITTEN}, "$unset": {"due_at": ""}},
+                {"$set": {"dead_letter": LETTER_WRITTEN, **place}, "$unset": {"due_at": ""}},
             )
+            if not noted.matched_count and not self._is_failed(job_id):
+                close_letter(self._database, letter_id)
+
+    def _is_failed(self, job_id: str) -> bool:
+        failed = {
+            "_id": ObjectId(job_id),
+            "status": str(JobStatus.FAILED),
+            "discarded_at": {"$exists": False},
+        }
+        return self._database[JOBS].find_one(failed, {"_id": 1}) is not None
 
     def _push_resume(self, user_id: ObjectId, resume: Document, session: ClientSession) -> None:
         # Not $push: the customer's Go services write an empty list as null, which $push refuses.

@@ -94,13 +94,13 @@ class ParseResumeRunner:
 
 
 class LetterNote(Middleware):
-    """Notes on a failed job that its dead letter is on Kafka; `note(job_id)` keeps it.
+    """Notes on a failed job where its dead letter lies; `note(job_id, letter_id)` keeps it.
 
     A note that is lost, or a process that dies before it, costs a look at the dead letters: the
     rescuer sends the job's record once more.
     """
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    def __init__(self, note: Callable[[str, str | None], None]) -> None:
         self._note = note
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
@@ -111,7 +111,7 @@ class LetterNote(Middleware):
         if message.actor_name != PARSE_RESUME or not is_object_id(job_id) or not is_owned:
             return
         try:
-            self._note(job_id)
+            self._note(job_id, getattr(message, "letter_id", None))
         except StoreUnavailableError:
             log.warning("dead_letter.not_noted", job_id=job_id)
 

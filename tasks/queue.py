@@ -54,8 +54,11 @@ class JobLetters:
         self._broker = broker
         self._queue_name = queue_name
 
-    def has(self, job_id: str, *, since: datetime) -> bool:
-        """True when the job has a dead letter; raise QueueUnavailableError when nobody knows."""
+    def find(self, job_id: str, *, since: datetime) -> str | None:
+        """Return the place of the job's dead letter, None when it has none.
+
+        Raises QueueUnavailableError when nobody knows.
+        """
         wanted = LetterFilter(key=job_id, since=since - _SINCE_MARGIN, include_handled=True)
         letters = self._broker.dead_letters(self._queue_name)
         cursor = None
@@ -63,7 +66,7 @@ class JobLetters:
             while True:
                 page = letters.page(wanted, limit=1, cursor=cursor)
                 if page.letters or page.cursor is None:
-                    return bool(page.letters)
+                    return page.letters[0].letter_id if page.letters else None
                 cursor = page.cursor
         except BrokerConnectionError as error:
             raise QueueUnavailableError from error

@@ -166,7 +166,7 @@ def test_a_missing_dead_letter_is_asked_for_until_it_is_written(
         age(migrated, job_id, 20 + GRACE_S + 5)
         assert rescue.run_once() == Rescued(published=1)
     assert isinstance(work.claim(job_id, "another"), Unlettered)
-    work.note_letter(job_id)
+    work.note_letter(job_id, "0:7")
     assert rescue.run_once() == Rescued()
     assert len(queue.published) == 5
 
@@ -243,7 +243,7 @@ def test_inline_bytes_of_failed_jobs_are_cleared_when_their_time_is_over(
     claim = work.claim(job_id, "one")
     assert isinstance(claim, Claim)
     work.fail(claim, "x", "y")
-    work.note_letter(job_id)
+    work.note_letter(job_id, "0:7")
     assert rescue.run_once() == Rescued()
     assert work.load_file(job_id) == PDF
     expired = {"$set": {"file_expires_at": datetime.now(UTC) - timedelta(seconds=5)}}

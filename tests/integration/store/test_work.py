@@ -94,7 +94,7 @@ def test_a_held_job_is_busy_and_a_finished_one_is_finished(
     work.renew([claim])
     assert work.claim(claim.job_id, "two") != held
     work.fail(claim, "x", "y")
-    work.note_letter(claim.job_id)
+    work.note_letter(claim.job_id, "0:7")
     assert work.claim(claim.job_id, "two") is ClaimMiss.FINISHED
     assert work.claim(str(ObjectId()), "two") is ClaimMiss.UNKNOWN
 
@@ -248,7 +248,7 @@ def test_a_failed_job_has_something_due_until_its_letter_is_written(
     work.fail(claim, "x", "y")
     job = document(migrated, claim.job_id)
     assert (job["dead_letter"], "due_at" in job) == ("due", True)
-    work.note_letter(claim.job_id)
+    work.note_letter(claim.job_id, "0:7")
     job = document(migrated, claim.job_id)
     assert (job["dead_letter"], "due_at" in job) == ("written", False)
     assert job["updated_at"] == document(migrated, claim.job_id)["updated_at"]
@@ -267,7 +267,7 @@ def test_a_letter_is_owed_by_one_at_a_time(
     assert isinstance(owed, Unlettered)
     assert (owed.code, owed.message) == ("x", "y")
     assert isinstance(work.claim(claim.job_id, "three"), NotDue)
-    work.note_letter(claim.job_id)
+    work.note_letter(claim.job_id, "0:7")
     assert work.claim(claim.job_id, "three") is ClaimMiss.FINISHED
 
 
