@@ -14,8 +14,11 @@ from composition import connect_database, make_broker, stop_on_signals
 from observability import configure_logging, exposition
 from resumes.errors import PublishFailedError, QueueUnavailableError, StoreUnavailableError
 from resumes.rescue import RescueJobs
+from resumes.upkeep import CloseLetters, ResendOperations
 from settings import Settings, load_settings_or_exit
+from store.closed_letters import MongoClosedLetters
 from store.connection import disconnect, is_reachable
+from store.operation_runs import MongoOperationRuns
 from store.rescue import MongoRescueStore
 from store.statistics import StatisticsFold
 from tasks.actors import declare_parse_resume
@@ -25,6 +28,7 @@ from tasks.metrics import (
     STATISTICS_EVENTS,
     STATISTICS_LAST_ANSWER,
 )
+from tasks.operations import JobLetterMarks, WatchedOperationQueue, declare_run_operation
 from tasks.probe_server import start_probe_server
 from tasks.queue import WatchedParseQueue
 
@@ -42,8 +46,17 @@ _FOLD_ENDS_WITHIN_S = 2
 class Rounds:
     """Does rounds, and knows when the last one began."""
 
-    def __init__(self, rescue: RescueJobs, *, interval_s: float) -> None:
+    def __init__(
+        self,
+        rescue: RescueJobs,
+        *,
+        operations: ResendOperations,
+        letters: CloseLetters,
+        interval_s: float,
+    ) -> None:
         self._rescue = rescue
+        self._operations = operations
+        self._letters = letters
         self._interval_s = interval_s
         self.began_at = time.monotonic()
 
@@ -70,6 +83,10 @@ class Rounds:
                 given_up=done.given_up,
                 files_cleared=done.files_cleared,
             )
+        if sent := self._operations.run_once():
+            log.warning("rescue.operations_sent", count=sent)
+        if closed := self._letters.run_once():
+            log.info("rescue.letters_closed", count=closed)
 
 
 def main() -> int:
@@ -95,7 +112,20 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         queue=WatchedParseQueue(actor, broker),
         grace_s=jobs.rescue_after.total_seconds(),
     )
-    rounds = Rounds(rescue, interval_s=jobs.rescue_interval.total_seconds())
+    rounds = Rounds(
+        rescue,
+        operations=ResendOperations(
+            operations=MongoOperationRuns(database),
+            queue=WatchedOperationQueue(
+                declare_run_operation(broker, kafka.resume_parse_topic, _not_a_runner), broker
+            ),
+            grace_s=jobs.rescue_after.total_seconds(),
+        ),
+        letters=CloseLetters(
+            MongoClosedLetters(database), JobLetterMarks(broker, kafka.resume_parse_topic)
+        ),
+        interval_s=jobs.rescue_interval.total_seconds(),
+    )
     fold = StatisticsFold(database, on_folded=_note_folded)
     if settings.app.port is not None:
         start_probe_server(
@@ -123,6 +153,10 @@ def run(settings: Settings, stopping: threading.Event) -> None:
 def _note_folded(count: int) -> None:
     STATISTICS_EVENTS.inc(count)
     STATISTICS_LAST_ANSWER.set_to_current_time()
+
+
+def _not_a_runner(operation_id: str, turn: int) -> None:
+    raise AssertionError(f"operation {operation_id}, turn {turn}, was run in a rescuer")
 
 
 def _not_a_worker(job_id: str, user_id: str) -> None:

@@ -8,28 +8,36 @@ import os
 import socket
 import sys
 import threading
+from typing import Any
 
 import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
+from pymongo.database import Database
 
 from composition import connect_database, make_broker, stop_on_signals
 from observability import configure_logging, exposition
 from resumes.backoff import Backoff
 from resumes.parse import ParseResume
+from resumes.run_operation import RunOperation
 from settings import Settings, load_settings_or_exit
 from settings_sections import ServicesSettings
 from store.breakers import MongoBreakerStore
 from store.connection import disconnect, is_reachable
+from store.job_actions import MongoJobActions
+from store.operation_runs import MongoOperationRuns
 from store.work import MongoWorkStore
 from tasks.actors import LetterNote, ParseResumeRunner, declare_parse_resume, log_claim
+from tasks.broker import OPERATIONS_AT_A_TIME
 from tasks.circuit_breaker import ParserBreaker
+from tasks.kafka_broker import KafkaBroker
 from tasks.kafka_broker.control import ObeyControl
 from tasks.kafka_broker.runs import RunRecorder
 from tasks.leases import LeaseKeeper
+from tasks.operations import OperationRunner, declare_run_operation
 from tasks.parser_client import GuardedParser
 from tasks.probe_server import start_probe_server
-from tasks.queue import JobLetters
+from tasks.queue import ActorParseQueue, JobLetters
 
 log = structlog.get_logger(__name__)
 
@@ -83,9 +91,12 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         pause=stopping.wait,
         on_claimed=log_claim,
     )
-    declare_parse_resume(broker, settings.kafka.resume_parse_topic, ParseResumeRunner(parse_resume))
+    actor = declare_parse_resume(
+        broker, settings.kafka.resume_parse_topic, ParseResumeRunner(parse_resume)
+    )
+    _declare_operations(settings, database, broker, ActorParseQueue(actor), stopping)
     # One process may own all partitions; the broker keeps each to `num_workers` at a time.
-    threads = settings.kafka.num_partitions * settings.kafka.num_workers
+    threads = settings.kafka.num_partitions * settings.kafka.num_workers + OPERATIONS_AT_A_TIME
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=_IDLE_LOOK_MS)
     if settings.app.port is not None:
         start_probe_server(
@@ -105,6 +116,27 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     broker.close()
     disconnect()
     log.info("worker.stopped")
+
+
+def _declare_operations(
+    settings: Settings,
+    database: Database[dict[str, Any]],
+    broker: KafkaBroker,
+    queue: ActorParseQueue,
+    stopping: threading.Event,
+) -> None:
+    runner = OperationRunner(
+        RunOperation(
+            operations=MongoOperationRuns(database),
+            jobs=MongoJobActions(database, max_attempts=settings.jobs.max_attempts),
+            queue=queue,
+            is_queue_reachable=broker.is_reachable,
+            breaker=MongoBreakerStore(database, "parser").read,
+            breaker_pause_s=settings.services.parser_breaker_pause.total_seconds(),
+            pause=stopping.wait,
+        )
+    )
+    declare_run_operation(broker, settings.kafka.resume_parse_topic, runner)
 
 
 def _parser(services: ServicesSettings, store: MongoBreakerStore) -> GuardedParser:

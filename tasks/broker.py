@@ -8,6 +8,10 @@ from dramatiq.middleware import Middleware, ShutdownNotifications
 from tasks.actors import PARSE_RESUME
 from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
 from tasks.metrics import PrometheusObserver
+from tasks.operations import operations_queue
+
+#: So many operations are run at a time; the worker has threads for them beside the jobs'.
+OPERATIONS_AT_A_TIME = 2
 
 
 def build_broker(
@@ -38,7 +42,14 @@ def build_broker(
                 max_in_flight_per_partition=num_workers,
                 default_actor=PARSE_RESUME,
                 replication_factor=replication_factor,
-            )
+            ),
+            operations_queue(topic): QueueOptions(
+                topic=operations_queue(topic),
+                group_id=f"{group_id}.operations",
+                num_partitions=1,
+                max_in_flight_per_partition=OPERATIONS_AT_A_TIME,
+                replication_factor=replication_factor,
+            ),
         },
         middleware=middleware,
         observer=PrometheusObserver(),
