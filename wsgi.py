@@ -5,19 +5,19 @@ fork: no client made here is ever shared between processes.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import realtime
 from composition import connect_database, make_broker
 from observability import configure_logging, exposition
+from operators_side import TASKS, OperatorsSide
 from resumes.quota import QuotaRule
 from resumes.submit import SubmitResume
 from settings import Settings, load_settings_or_exit
+from store.audit import MongoAudit
 from store.connection import is_reachable
 from store.operators import MongoOperatorStore
 from store.reads import MongoJobReader
@@ -38,9 +38,6 @@ _READY_TIMEOUT_S = 1
 _ANSWER_MARGIN = timedelta(seconds=15)
 
 
-log = structlog.get_logger(__name__)
-
-
 def build_app(settings: Settings) -> Flask:
     """Put the web process together."""
     database = connect_database(
@@ -49,7 +46,8 @@ def build_app(settings: Settings) -> Flask:
     broker = make_broker(settings)
     users = MongoUserStore(database)
     jobs = MongoJobReader(database, catch_up=settings.realtime.catch_up)
-    accounts = MongoOperatorStore(database)
+    accounts, audit = MongoOperatorStore(database), MongoAudit(database)
+    guard = OperatorGuard(accounts)
     authenticate = Authenticator(users, identity_claim=settings.auth.jwt_identity_claim)
     submit = SubmitResume(
         uploads=MongoUploadStore(
@@ -71,10 +69,10 @@ def build_app(settings: Settings) -> Flask:
         daily_limit=settings.limits.uploads_per_day,
         jobs=jobs,
         users=users,
-        guard=OperatorGuard(accounts),
+        guard=guard,
         accounts=accounts,
         attempts=MongoSignInAttempts(database),
-        audit=_LoggedAudit(),
+        audit=audit,
         checks={
             "mongodb": lambda: is_reachable(database),
             "kafka": lambda: broker.is_reachable(_READY_TIMEOUT_S),
@@ -106,21 +104,12 @@ def build_app(settings: Settings) -> Flask:
             max_connections_per_user=settings.limits.sockets_per_user,
         ),
     )
+    operators = OperatorsSide(
+        settings, database, broker, guard, audit, app.extensions["realtime"].connections
+    )
+    app.register_blueprint(operators.dashboard())
+    app.register_blueprint(operators.tasks(), url_prefix=TASKS)
     return app
-
-
-class _LoggedAudit:
-    def note(
-        self, operator: str, action: str, target: str, reason: str = "", **details: Any
-    ) -> None:
-        log.info(
-            "operator.audit",
-            operator=operator,
-            action=action,
-            target=target,
-            reason=reason,
-            **details,
-        )
 
 
 def _not_a_worker(job_id: str, user_id: str) -> None:

@@ -6,7 +6,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
 name = "0005_pre_operations"
-dependencies = ["0002_pre_rescue"]
+dependencies = ["0004_pre_statistics"]
 
 _ITEM_TIME_S = 90 * 24 * 3600
 #: As long as Kafka keeps the letters themselves.

@@ -6,7 +6,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 name = "0006_pre_operators"
-dependencies = ["0002_pre_rescue"]
+dependencies = ["0005_pre_operations"]
 
 _OPERATORS, _ATTEMPTS = "operators", "sign_in_attempts"
 _EXPIRE = IndexModel([("expires_at", ASCENDING)], name="expire", expireAfterSeconds=0)
