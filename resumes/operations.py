@@ -21,6 +21,7 @@ from resumes.operation_ports import ActionStore, Doing, OperationQueue, Operatio
 from resumes.ports import ParseQueue
 
 MAX_PER_SECOND = 1000.0
+MAX_COUNT = 10_000_000
 
 
 class ActOnJob:
@@ -61,8 +62,8 @@ class Operations:
         """
         if not (math.isfinite(new.per_second) and 0 < new.per_second <= MAX_PER_SECOND):
             raise FilterError(f"per_second: a number above 0 and at most {MAX_PER_SECOND:.0f}")
-        if new.max_count is not None and new.max_count < 1:
-            raise FilterError("max_count: at least 1")
+        if new.max_count is not None and not 1 <= new.max_count <= MAX_COUNT:
+            raise FilterError(f"max_count: from 1 to {MAX_COUNT}")
         new = replace(new, wanted=narrowed(new.kind, new.wanted))
         operation, is_new = self._store.add(new, request_id)
         if is_new:

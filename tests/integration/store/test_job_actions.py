@@ -126,11 +126,11 @@ def test_attempts_that_did_not_count_are_no_part_of_the_new_budget(
     assert (job["attempt"], job["forgiven"], job["max_attempts"]) == (2, 1, 1 + 5)
 
 
-def _has_resume(database: Database[Any], job_id: str) -> None:
+def _has_resume(database: Database[Any], _job_id: str) -> None:
     database["user"].update_one({}, {"$set": {"resume": [{"_id": ObjectId()}]}})
 
 
-def _file_gone(database: Database[Any], job_id: str) -> None:
+def _file_gone(database: Database[Any], _job_id: str) -> None:
     database["resume_files"].delete_many({})
     database["resume_parse_jobs"].update_many({}, {"$unset": {"file_data": ""}})
 
@@ -139,7 +139,7 @@ def _in_flight(database: Database[Any], job_id: str) -> None:
     open_job(database, str(document(database, job_id)["user_id"]))
 
 
-def _user_gone(database: Database[Any], job_id: str) -> None:
+def _user_gone(database: Database[Any], _job_id: str) -> None:
     database["user"].delete_many({})
 
 
@@ -151,7 +151,7 @@ def _discarded(database: Database[Any], job_id: str) -> None:
     MongoJobActions(database, max_attempts=5).act(DISCARD, job_id, Doing("bob"))
 
 
-def _job_gone(database: Database[Any], job_id: str) -> None:
+def _job_gone(database: Database[Any], _job_id: str) -> None:
     database["resume_parse_jobs"].delete_many({})
 
 
