@@ -1,18 +1,17 @@
-"""What the web process has for operators: the dashboard's pages and its view of any task.
+"""What the web process has for operators: pages, API and commands on jobs, and a view of any task.
 
-Part of the composition root: called by wsgi.py once per web process.
+Part of the composition root: called by wsgi.py, once per web process.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Flask
 from markupsafe import Markup
 from pymongo.database import Database
 
 from resumes.operating import Role
-from resumes.operations import Operations
+from resumes.operations import ActOnJob, Operations
 from settings import Settings
 from store.admin_reads import MongoAdminReads
 from store.audit import MongoAudit
@@ -24,67 +23,101 @@ from tasks.kafka_broker import KafkaBroker
 from tasks.kafka_broker.dashboard import task_dashboard
 from tasks.letters import LettersBrowser
 from tasks.operations import ActorOperationQueue, declare_run_operation
+from tasks.queue import ActorParseQueue
 from tasks.queue_state import Lanes, QueueState
+from webapp.admin_api import admin_blueprint
+from webapp.admin_cli import job_commands, operation_commands
 from webapp.dashboard import dashboard_blueprint
+from webapp.letters_cli import letter_commands
 from webapp.operators import OperatorGuard
 
-#: Where the view of all tasks is mounted.
-TASKS = "/dashboard/tasks"
+_TASKS = "/dashboard/tasks"
 
 
-@dataclass(frozen=True)
-class OperatorsSide:
-    """What the blueprints for operators are made of; `sockets()` counts this process's."""
+def add_operators_side(
+    app: Flask,
+    settings: Settings,
+    *,
+    database: Database[dict[str, Any]],
+    broker: KafkaBroker,
+    queue: ActorParseQueue,
+    guard: OperatorGuard,
+    sockets: Callable[[], int],
+) -> None:
+    """Register everything; `sockets()` counts this process's WebSockets."""
+    for blueprint in _on_jobs(settings, database, broker, queue, guard, sockets):
+        app.register_blueprint(blueprint)
+    tasks = _on_tasks(database, broker, guard, MongoAudit(database))
+    app.register_blueprint(tasks, url_prefix=_TASKS)
 
-    settings: Settings
-    database: Database[dict[str, Any]]
-    broker: KafkaBroker
-    guard: OperatorGuard
-    audit: MongoAudit
-    sockets: Callable[[], int]
 
-    def dashboard(self) -> Blueprint:
-        """Return the pages."""
-        topic = self.settings.kafka.resume_parse_topic
-        actor = declare_run_operation(self.broker, topic, _not_a_runner)
-        jobs = MongoJobActions(self.database, max_attempts=self.settings.jobs.max_attempts)
-        return dashboard_blueprint(
-            guard=self.guard,
-            reads=MongoAdminReads(self.database),
-            statistics=MongoStatistics(self.database),
-            operations=Operations(MongoOperations(self.database), ActorOperationQueue(actor)),
-            audit=self.audit,
-            queue_state=QueueState(self.broker),
-            breaker=MongoBreakerStore(self.database, "parser"),
-            letters=LettersBrowser(self.broker, topic, jobs.known),
-            lanes=Lanes(self.broker, self.database, topic),
-            sockets=self.sockets,
-            links=[("Tasks", f"{TASKS}/")],
-        )
+def _on_jobs(
+    settings: Settings,
+    database: Database[dict[str, Any]],
+    broker: KafkaBroker,
+    queue: ActorParseQueue,
+    guard: OperatorGuard,
+    sockets: Callable[[], int],
+) -> Iterator[Blueprint]:
+    topic = settings.kafka.resume_parse_topic
+    actions = MongoJobActions(database, max_attempts=settings.jobs.max_attempts)
+    operations = Operations(
+        MongoOperations(database),
+        ActorOperationQueue(declare_run_operation(broker, topic, _not_a_runner)),
+    )
+    reads, audit = MongoAdminReads(database), MongoAudit(database)
+    letters = LettersBrowser(broker, topic, actions.known)
+    yield dashboard_blueprint(
+        guard=guard,
+        reads=reads,
+        statistics=MongoStatistics(database),
+        operations=operations,
+        audit=audit,
+        queue_state=QueueState(broker),
+        breaker=MongoBreakerStore(database, "parser"),
+        letters=letters,
+        lanes=Lanes(broker, database, topic),
+        sockets=sockets,
+        links=[("Tasks", f"{_TASKS}/")],
+    )
+    yield admin_blueprint(
+        guard=guard,
+        reads=reads,
+        jobs=ActOnJob(actions, queue),
+        operations=operations,
+        letters=letters,
+        audit=audit,
+    )
+    yield job_commands(reads, operations)
+    yield operation_commands(operations)
+    yield letter_commands(letters, audit)
 
-    def tasks(self) -> Blueprint:
-        """Return the pages of all tasks, to be mounted at `TASKS`."""
 
-        def authorize(is_action: bool) -> str:  # noqa: FBT001 - the blueprint's signature
-            return self.guard.require(Role.OPERATOR if is_action else Role.VIEWER).name
+def _on_tasks(
+    database: Database[dict[str, Any]],
+    broker: KafkaBroker,
+    guard: OperatorGuard,
+    audit: MongoAudit,
+) -> Blueprint:
+    def authorize(is_action: bool) -> str:  # noqa: FBT001 - the blueprint's signature
+        return guard.require(Role.OPERATOR if is_action else Role.VIEWER).name
 
-        def csrf_field() -> Markup:
-            field = Markup('<input type="hidden" name="csrf_token" value="{}">')
-            return field.format(self.guard.csrf_token())
+    def csrf_field() -> Markup:
+        field = Markup('<input type="hidden" name="csrf_token" value="{}">')
+        return field.format(guard.csrf_token())
 
-        def note(action: str, target: str, reason: str, refusal: str) -> None:
-            if not refusal:
-                operator = self.guard.require(Role.OPERATOR)
-                self.audit.note(operator.name, f"task.{action}", target, reason)
+    def note(action: str, target: str, reason: str, refusal: str) -> None:
+        if not refusal:
+            audit.note(guard.require(Role.OPERATOR).name, f"task.{action}", target, reason)
 
-        return task_dashboard(
-            self.broker,
-            self.database,
-            authorize=authorize,
-            csrf_field=csrf_field,
-            base_template="dashboard/tasks.html",
-            on_action=note,
-        )
+    return task_dashboard(
+        broker,
+        database,
+        authorize=authorize,
+        csrf_field=csrf_field,
+        base_template="dashboard/tasks.html",
+        on_action=note,
+    )
 
 
 def _not_a_runner(operation_id: str, turn: int) -> None:

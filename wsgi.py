@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import realtime
 from composition import connect_database, make_broker
 from observability import configure_logging, exposition
-from operators_side import TASKS, OperatorsSide
+from operators_side import add_operators_side
 from resumes.quota import QuotaRule
 from resumes.submit import SubmitResume
 from settings import Settings, load_settings_or_exit
@@ -46,8 +46,11 @@ def build_app(settings: Settings) -> Flask:
     broker = make_broker(settings)
     users = MongoUserStore(database)
     jobs = MongoJobReader(database, catch_up=settings.realtime.catch_up)
-    accounts, audit = MongoOperatorStore(database), MongoAudit(database)
+    accounts = MongoOperatorStore(database)
     guard = OperatorGuard(accounts)
+    queue = ActorParseQueue(
+        declare_parse_resume(broker, settings.kafka.resume_parse_topic, _not_a_worker)
+    )
     authenticate = Authenticator(users, identity_claim=settings.auth.jwt_identity_claim)
     submit = SubmitResume(
         uploads=MongoUploadStore(
@@ -56,9 +59,7 @@ def build_app(settings: Settings) -> Flask:
             answer_timeout=settings.kafka.timeout + _ANSWER_MARGIN,
             failed_file_retention=settings.jobs.failed_file_retention,
         ),
-        queue=ActorParseQueue(
-            declare_parse_resume(broker, settings.kafka.resume_parse_topic, _not_a_worker)
-        ),
+        queue=queue,
         quota=QuotaRule(settings.limits.uploads_per_day, ZoneInfo(settings.limits.timezone)),
         max_attempts=settings.jobs.max_attempts,
         now=lambda: datetime.now(UTC),
@@ -72,7 +73,7 @@ def build_app(settings: Settings) -> Flask:
         guard=guard,
         accounts=accounts,
         attempts=MongoSignInAttempts(database),
-        audit=audit,
+        audit=MongoAudit(database),
         checks={
             "mongodb": lambda: is_reachable(database),
             "kafka": lambda: broker.is_reachable(_READY_TIMEOUT_S),
@@ -104,11 +105,15 @@ def build_app(settings: Settings) -> Flask:
             max_connections_per_user=settings.limits.sockets_per_user,
         ),
     )
-    operators = OperatorsSide(
-        settings, database, broker, guard, audit, app.extensions["realtime"].connections
+    add_operators_side(
+        app,
+        settings,
+        database=database,
+        broker=broker,
+        queue=queue,
+        guard=guard,
+        sockets=app.extensions["realtime"].connections,
     )
-    app.register_blueprint(operators.dashboard())
-    app.register_blueprint(operators.tasks(), url_prefix=TASKS)
     return app
 
 
