@@ -34,7 +34,7 @@ from webapp.operators import OperatorGuard
 _TASKS = "/dashboard/tasks"
 
 
-def add_operators_side(
+def add_operators_side(  # noqa: PLR0913 - a composition root's parts, all by name
     app: Flask,
     settings: Settings,
     *,
@@ -115,7 +115,7 @@ def _on_tasks(
         database,
         authorize=authorize,
         csrf_field=csrf_field,
-        base_template="dashboard/tasks.html",
+        base_template="dashboard/base.html",
         on_action=note,
     )
 

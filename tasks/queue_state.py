@@ -1,8 +1,8 @@
 """The queue as the service's dashboard asks about it: what is left, who works, which lanes pause.
 
 For gevent web processes: each question to Kafka makes its own short-lived clients, at most one of a
-kind is under way in a process, and an answer holds for `HOLDS_S`. That Kafka does not answer is
-told within a second or two, and holds as well.
+kind is under way in a process, and an answer holds for `HOLDS_S`. A Kafka that does not answer is
+an answer too: None, within a second or two.
 """
 
 import threading
@@ -15,7 +15,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from dramatiq.errors import BrokerConnectionError
 from pymongo.database import Database
 
-from resumes.errors import QueueUnavailableError
 from tasks.kafka_broker import KafkaBroker
 from tasks.kafka_broker.control import Control
 
@@ -41,26 +40,35 @@ class DeadLetterCounts(NamedTuple):
 
 
 class QueueState:
-    """One per process; safe for concurrent calls. Raises QueueUnavailableError."""
+    """One per process; safe for concurrent calls. None: Kafka does not answer."""
 
     def __init__(self, broker: KafkaBroker, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._queues = _Kept(lambda: broker.lag(timeout_s=_TIMEOUT_S), clock)
         self._workers = _Kept(lambda: broker.workers(timeout_s=_TIMEOUT_S), clock)
 
-    def lag(self) -> list[PartitionLag]:
+    def lag(self) -> list[PartitionLag] | None:
         """Return what is left of each partition of each lane."""
-        partitions = [one for queue in self._queues.get() for one in queue.partitions]
+        queues = self._queues.get()
+        if queues is None:
+            return None
+        partitions = [partition for queue in queues for partition in queue.partitions]
         return [PartitionLag(one.topic, one.partition, one.unfinished) for one in partitions]
 
-    def dead_letters(self) -> DeadLetterCounts:
+    def dead_letters(self) -> DeadLetterCounts | None:
         """Count the dead letters of all queues."""
+        queues = self._queues.get()
+        if queues is None:
+            return None
         # Queues may share a topic.
-        counts = {one.dead_letter_topic: one.dead_letters for one in self._queues.get()}.values()
+        counts = {queue.dead_letter_topic: queue.dead_letters for queue in queues}.values()
         return DeadLetterCounts(sum(c.total for c in counts), sum(c.unhandled for c in counts))
 
-    def workers(self) -> list[dict[str, Any]]:
+    def workers(self) -> list[dict[str, Any]] | None:
         """Return what each living worker last said of itself, and how long ago (`age_s`)."""
-        return [{**asdict(report.state), "age_s": report.age_s} for report in self._workers.get()]
+        reports = self._workers.get()
+        if reports is None:
+            return None
+        return [{**asdict(report.state), "age_s": report.age_s} for report in reports]
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class _Kept(Generic[T]):
         self._answer: T | None = None
         self._holds_until = float("-inf")
 
-    def get(self) -> T:
+    def get(self) -> T | None:
         with self._lock:
             if self._clock() >= self._holds_until:
                 try:
@@ -118,6 +126,4 @@ class _Kept(Generic[T]):
                     self._answer = None
                 # From when it came: a Kafka that is slow to fail is not asked without a pause.
                 self._holds_until = self._clock() + HOLDS_S
-            if self._answer is None:
-                raise QueueUnavailableError
             return self._answer

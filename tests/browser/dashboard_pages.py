@@ -34,7 +34,9 @@ class DashboardPages:
     @property
     def live_text(self) -> str:
         """What the part of the page that refreshes itself says now."""
-        return _steady(lambda: " ".join(self._one("#live").text.split()))
+        return _steady(
+            lambda: " ".join(part for one in self._all("#live") for part in one.text.split())
+        )
 
     def figure(self, name: str) -> str:
         """Return a figure of the overview."""

@@ -39,7 +39,8 @@ def add_letters(blueprint: Blueprint, ports: Ports) -> None:
     def letter(letter_id: str) -> str:
         return render_template(
             "dashboard/letter.html",
-            letter=_found(ports, letter_id),
+            letter=(found := _found(ports, letter_id)),
+            job_id=ports.letters.job_of(found),
             shown_bytes=_SHOWN_BYTES,
             readable=readable,
             outcome=request.args.get("outcome", ""),
@@ -48,7 +49,8 @@ def add_letters(blueprint: Blueprint, ports: Ports) -> None:
     @blueprint.post("/letters/<letter_id>")
     def handle_letter(letter_id: str) -> AnyResponse:
         operator = ports.guard.require(Role.OPERATOR)
-        _found(ports, letter_id)
+        if ports.letters.job_of(_found(ports, letter_id)):
+            raise BadRequest("The record belongs to a job: replay or discard that.")
         outcome = _handle(ports, operator, letter_id, request.form.get("way", ""))
         return redirect(url_for(".letter", letter_id=letter_id, outcome=outcome), 303)
 
@@ -62,7 +64,7 @@ def _handle(ports: Ports, operator: Operator, letter_id: str, way: str) -> str:
     if way not in ways:
         raise BadRequest("Choose what to do with the record: replay or discard.")
     if not ways[way](letter_id):
-        return "handled"
+        return "nothing"
     reason = request.form.get("reason", "").strip()
     ports.audit.note(operator.name, f"letter.{way}", letter_id, reason)
     return way

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 from flask import Blueprint, render_template, request
 
-from resumes.errors import ResumeError
 from resumes.operating import FailureGroup
 from resumes.statistics import Minute, Totals, added, percentile_s
 from webapp.dashboard import plots
-from webapp.dashboard.ports import Breaker, Ports, QueueState
+from webapp.dashboard.ports import Ports
 
 _GROUPS = 5
 #: The figures "now" are of the last whole minutes: the present one has only begun.
@@ -19,8 +17,6 @@ _RATE_MINUTES = 5
 _TIMES_MINUTES = 15
 #: A day's table is fifteen times the work.
 _REFRESH_S = {"hour": 2, "day": 10}
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,10 @@ def add_overview(blueprint: Blueprint, ports: Ports, *, sockets: Callable[[], in
             more_groups=len(groups[_GROUPS:]),
             shares=_shares(groups[:_GROUPS]),
             sockets=sockets(),
-            **_queue(ports.queue_state, ports.breaker),
+            lag=ports.queue_state.lag(),
+            workers=ports.queue_state.workers(),
+            dead_letters=ports.queue_state.dead_letters(),
+            breaker=ports.breaker.read(),
         )
 
 
@@ -79,23 +78,6 @@ def happened_at_all(totals: Totals) -> bool:
     return any(
         (totals.pending, totals.processing, totals.completed, totals.failed, totals.discarded)
     )
-
-
-def _queue(queue_state: QueueState, breaker: Breaker) -> dict[str, Any]:
-    """Return what Kafka and its users say; None for what can't be reached."""
-    return {
-        "lag": _or_none(queue_state.lag),
-        "workers": _or_none(queue_state.workers),
-        "dead_letters": _or_none(queue_state.dead_letters),
-        "breaker": breaker.read(),
-    }
-
-
-def _or_none(read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except ResumeError:
-        return None
 
 
 def _age_s(at: datetime | None) -> float | None:

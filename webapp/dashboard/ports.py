@@ -102,15 +102,15 @@ class Audit(Protocol):
 
 
 class QueueState(Protocol):
-    """The queue at this moment."""
+    """The queue at this moment; None where Kafka does not answer."""
 
-    def lag(self) -> Sequence[tuple[str, int, int]]:
+    def lag(self) -> Sequence[tuple[str, int, int]] | None:
         """Return (topic, partition, records that wait)."""
 
-    def workers(self) -> Sequence[Mapping[str, Any]]:
+    def workers(self) -> Sequence[Mapping[str, Any]] | None:
         """Return the workers that live, as each describes itself."""
 
-    def dead_letters(self) -> tuple[int, int]:
+    def dead_letters(self) -> tuple[int, int] | None:
         """Return how many there are, and how many of them nobody has handled."""
 
 
@@ -184,48 +184,56 @@ class LettersBrowser(Protocol):
     def get(self, letter_id: str) -> DeadLetter | None:
         """Return one of them."""
 
+    # Any: of the letters, a browser need take back only those of its own making.
+    def job_of(self, letter: Any) -> str | None:
+        """Return the job that one of its letters belongs to, if there is one."""
+
     def replay(self, letter_id: str) -> bool:
-        """Put it back where it came from; False when it had been handled already."""
+        """Put it back where it came from; False when it was handled, or can't go back."""
 
     def discard(self, letter_id: str) -> bool:
-        """Give it up for good; False when it had been handled already."""
+        """Give it up for good; False when it was handled."""
 
 
 class Lane(Protocol):
-    """A lane of the queue."""
+    """A lane of the queue: whether workers take from it, and who changed that last."""
 
     @property
     def name(self) -> str:
         """What it is called."""
 
     @property
+    def topic(self) -> str:
+        """Where its records lie."""
+
+    @property
     def is_paused(self) -> bool:
-        """True while no worker takes from it."""
+        """True while workers take nothing from it."""
 
     @property
     def by(self) -> str:
-        """Who changed that last; "" when nobody ever did."""
+        """Who changed it last."""
 
     @property
     def reason(self) -> str:
-        """Why."""
+        """And why."""
 
     @property
     def at(self) -> datetime | None:
-        """When."""
+        """And when; None: never."""
 
 
 class Lanes(Protocol):
     """The lanes of the queue."""
 
     def all(self) -> Sequence[Lane]:
-        """Return every lane, the most urgent first."""
+        """Return every lane."""
 
     def pause(self, name: str, operator: str, reason: str) -> bool:
-        """Let no worker take from it any more; False when it was so already."""
+        """Let no more tasks of it begin; False when it was paused."""
 
     def unpause(self, name: str, operator: str, reason: str) -> bool:
-        """Let workers take from it again; False when they did already."""
+        """Let it go on; False when it was not paused."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from flask import request, url_for
 
-from resumes.errors import ResumeError
 from resumes.operating import Operator, Role
 from webapp.dashboard.ports import Ports
 
@@ -75,15 +74,10 @@ class Shell:
 
     @cached_property
     def alerts(self) -> Alerts:
-        """What waits for an operator; a source that does not answer counts as empty here."""
-        failures = letters = 0
-        try:
-            groups = self._ports.statistics.totals().failed_by_code.values()
-            failures = sum(count > 0 for count in groups)
-            letters = self._ports.queue_state.dead_letters()[1]
-        except ResumeError:
-            pass  # the page itself says what can't be reached
-        return Alerts(failures, letters)
+        """What waits for an operator; a Kafka that does not answer counts as empty here."""
+        groups = self._ports.statistics.totals().failed_by_code.values()
+        _, letters = self._ports.queue_state.dead_letters() or (0, 0)
+        return Alerts(sum(count > 0 for count in groups), letters)
 
     def navigation(self) -> list[Link]:
         """Return the pages."""

@@ -1,4 +1,4 @@
-"""What the service's dashboard asks about the queue: kept for a moment, and how it fails."""
+"""What the service's dashboard asks about the queue: kept for a moment, and None without Kafka."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,6 @@ import pytest
 from pymongo.database import Database
 
 from devstack import ports
-from resumes.errors import QueueUnavailableError
 from tasks.kafka_broker import KafkaBroker
 from tasks.queue_state import HOLDS_S, Lanes, QueueState
 from tests.eventually import eventually
@@ -47,9 +46,9 @@ def test_lag_is_told_by_partition_and_holds_for_a_moment(
     topic = broker.queues["default"].topic
     assert state.lag() == [(topic, 0, 0), (topic, 1, 0)]
     broker.get_actor("go").send()
-    assert sum(lag for _, _, lag in state.lag()) == 0
+    assert sum(lag for _, _, lag in state.lag() or ()) == 0
     clock.now = HOLDS_S
-    assert sum(lag for _, _, lag in state.lag()) == 1
+    assert sum(lag for _, _, lag in state.lag() or ()) == 1
     assert state.dead_letters() == (0, 0)
 
 
@@ -59,7 +58,7 @@ def test_workers_are_told_as_they_say(broker: KafkaBroker, clock: _Clock) -> Non
     worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=2)
     worker.start()
 
-    def alive() -> list[dict[str, Any]]:
+    def alive() -> list[dict[str, Any]] | None:
         clock.now += HOLDS_S
         return state.workers()
 
@@ -69,13 +68,11 @@ def test_workers_are_told_as_they_say(broker: KafkaBroker, clock: _Clock) -> Non
     worker.stop()
 
 
-def test_a_kafka_that_does_not_answer_is_said_to_be_unavailable(clock: _Clock) -> None:
+def test_a_kafka_that_does_not_answer_is_an_answer(clock: _Clock) -> None:
     broker = KafkaBroker(bootstrap_servers=[f"{ports.LOOPBACK}:{ports.free_port()}"])
     broker.declare_queue("default")
     state = QueueState(broker, clock=clock)
-    for ask in (state.lag, state.dead_letters, state.workers):
-        with pytest.raises(QueueUnavailableError):
-            ask()
+    assert (state.lag(), state.dead_letters(), state.workers()) == (None, None, None)
 
 
 def test_lanes_are_paused_once_and_say_by_whom(

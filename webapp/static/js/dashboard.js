@@ -13,7 +13,7 @@ let said = "";
 
 /* Refreshing */
 const isPaused = () => document.hidden || isLeaving || isOff() || ticked() > 0;
-const refresh = () => byId("live").dispatchEvent(new Event("refresh"));
+const refresh = () => byId("live")?.dispatchEvent(new Event("refresh"));
 
 function showState(isLost = false) {
   if (!liveSwitch) return;
@@ -23,7 +23,7 @@ function showState(isLost = false) {
 
 /* In the tab's icon, and once by voice: what a refresh changed. */
 function showNews() {
-  const count = Math.min(99, byId("live").dataset.alerts ?? 0);
+  const count = Math.min(99, byId("pages")?.dataset.alerts ?? 0);
   icon.href = count ? `data:image/svg+xml,${encodeURIComponent(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#a8322a"/>
      <text x="16" y="22.5" font-family="sans-serif" font-weight="700" font-size="19" text-anchor="middle" fill="#fff">${count}</text></svg>`

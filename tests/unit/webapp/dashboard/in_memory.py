@@ -354,26 +354,17 @@ class Queue:
     is_reachable: bool = True
     alive: Sequence[Mapping[str, Any]] = ()
 
-    def lag(self) -> Sequence[tuple[str, int, int]]:
-        self._ask()
+    def lag(self) -> Sequence[tuple[str, int, int]] | None:
         main = "resume-parse-jobs"
         busy = [(main, n, n * 37 % 50) for n in range(6)]
-        return [
-            *busy,
-            *((f"{main}.{lane}", n, 0) for lane in ("vip", "retry-1m") for n in range(6)),
-        ]
+        idle = [(f"{main}.{lane}", n, 0) for lane in ("vip", "retry-1m") for n in range(6)]
+        return [*busy, *idle] if self.is_reachable else None
 
-    def workers(self) -> Sequence[Mapping[str, Any]]:
-        self._ask()
-        return self.alive
+    def workers(self) -> Sequence[Mapping[str, Any]] | None:
+        return self.alive if self.is_reachable else None
 
-    def dead_letters(self) -> tuple[int, int]:
-        self._ask()
-        return 515, 2
-
-    def _ask(self) -> None:
-        if not self.is_reachable:
-            raise QueueUnavailableError
+    def dead_letters(self) -> tuple[int, int] | None:
+        return (515, 2) if self.is_reachable else None
 
 
 def worker(number: int, running: int) -> dict[str, Any]:
@@ -434,20 +425,30 @@ class Letter:
 
 class Letters:
     def __init__(self) -> None:
+        self.is_reachable = True
+        #: Where to look further when nothing was found.
+        self.goes_on_at: str | None = None
         odd = Record(b"\x00\xffkey", "not JSON: \x00\x01 Xin chào".encode() + bytes(range(256)))
         plain = Record(b"k", b'{"job_id": "65f7a1234567890abcdef789"}')
         found = [Letter("0:3", plain), Letter("3:17", odd), Letter("4:2", Record(None, None))]
         self.known = {letter.letter_id: letter for letter in found}
 
+    def job_of(self, letter: Letter) -> str | None:
+        return object_id(3) if letter.letter_id == "0:3" else None
+
     def page(
         self, cursor: str | None, limit: int, *, unjobbed_only: bool
     ) -> tuple[list[Letter], str | None]:
+        if not self.is_reachable:
+            raise QueueUnavailableError
         found = [i for i in self.known.values() if i.letter_id != "0:3" or not unjobbed_only]
         start = int(cursor or 0)
         more = len(found) > start + limit
-        return found[start : start + limit], str(start + limit) if more else None
+        return found[start : start + limit], str(start + limit) if more else self.goes_on_at
 
     def get(self, letter_id: str) -> Letter | None:
+        if not self.is_reachable:
+            raise QueueUnavailableError
         return self.known.get(letter_id)
 
     def replay(self, letter_id: str) -> bool:
@@ -463,8 +464,9 @@ class Letters:
 
 
 @dataclass(frozen=True)
-class MemoryLane:
+class Lane:
     name: str
+    topic: str
     is_paused: bool = False
     by: str = ""
     reason: str = ""
@@ -473,22 +475,22 @@ class MemoryLane:
 
 class MemoryLanes:
     def __init__(self) -> None:
-        self.paused = {
-            "resume-parse-jobs.vip": MemoryLane(
-                "resume-parse-jobs.vip", True, "lan.pham", "deploy", NOW - timedelta(minutes=12)
-            )
-        }
+        lanes = [
+            Lane("default", "resume-parse-jobs"),
+            Lane("vip", "resume-parse-jobs.vip", True, "lan.pham", "Deploy", NOW),
+        ]
+        self.known = {lane.name: lane for lane in lanes}
 
-    def all(self) -> list[MemoryLane]:
-        names = ("resume-parse-jobs", "resume-parse-jobs.vip", "operations")
-        return [self.paused.get(name, MemoryLane(name)) for name in names]
+    def all(self) -> list[Lane]:
+        return list(self.known.values())
 
     def pause(self, name: str, operator: str, reason: str) -> bool:
-        was_paused = name in self.paused
-        self.paused[name] = MemoryLane(name, True, operator, reason, NOW)
-        return not was_paused
+        return self._set(name, operator, reason, is_paused=True)
 
     def unpause(self, name: str, operator: str, reason: str) -> bool:
-        assert operator
-        assert isinstance(reason, str)
-        return self.paused.pop(name, None) is not None
+        return self._set(name, operator, reason, is_paused=False)
+
+    def _set(self, name: str, operator: str, reason: str, *, is_paused: bool) -> bool:
+        before = self.known[name]
+        self.known[name] = Lane(name, before.topic, is_paused, operator, reason, NOW)
+        return before.is_paused != is_paused

@@ -133,13 +133,13 @@ def test_a_viewer_starts_and_stops_nothing(site: Site, client: FlaskClient) -> N
         "operations": {"kind": "replay", "job_ids": object_id(3)},
         f"operations/{running}/stop": {},
         "letters/3:17": {"way": "discard"},
-        "lanes": {"name": "operations", "way": "pause"},
+        "lanes": {"name": "default", "way": "pause"},
     }.items():
         assert client.post(f"/dashboard/{address}", data=form).status_code == 403
 
     assert len(site.operations.known) == 3
     assert not site.letters.known["3:17"].is_handled
-    assert "operations" not in site.lanes.paused
+    assert not site.lanes.known["default"].is_paused
 
 
 def test_a_letter_is_discarded_once_and_noted(site: Site, client: FlaskClient) -> None:
@@ -148,7 +148,7 @@ def test_a_letter_is_discarded_once_and_noted(site: Site, client: FlaskClient) -
     again = client.post("/dashboard/letters/3:17", data=form, follow_redirects=True).text
 
     assert "It was discarded." in first
-    assert "nothing was done" in again
+    assert "Nothing was done" in again
     [entry] = site.audit.noted
     assert (entry.action, entry.target, entry.reason) == (
         "letter.discard",
@@ -158,13 +158,23 @@ def test_a_letter_is_discarded_once_and_noted(site: Site, client: FlaskClient) -
     assert client.post("/dashboard/letters/4:2", data={"way": "eat"}).status_code == 400
 
 
-def test_a_lane_is_paused_and_goes_on(site: Site, client: FlaskClient) -> None:
-    form = {"name": "operations", "way": "pause", "reason": "Deploy"}
-    paused = client.post("/dashboard/lanes", data=form, follow_redirects=True).text
-    assert "Paused by minh.tran" in paused
-    client.post("/dashboard/lanes", data={"name": "operations", "way": "unpause"})
+def test_a_letter_of_a_job_is_handled_with_the_job_alone(site: Site, client: FlaskClient) -> None:
+    page = client.get("/dashboard/letters/0:3").text
+    assert f'href="/dashboard/jobs/{object_id(3)}"' in page
+    assert 'name="way"' not in page
 
-    assert "operations" not in site.lanes.paused
+    assert client.post("/dashboard/letters/0:3", data={"way": "replay"}).status_code == 400
+    assert not site.letters.known["0:3"].is_handled
+
+
+def test_a_lane_is_paused_and_goes_on(site: Site, client: FlaskClient) -> None:
+    form = {"name": "default", "way": "pause", "reason": "Deploy"}
+    for _ in range(2):
+        paused = client.post("/dashboard/lanes", data=form, follow_redirects=True).text
+    assert "Paused by minh.tran" in paused
+    client.post("/dashboard/lanes", data={"name": "default", "way": "unpause"})
+
+    assert not site.lanes.known["default"].is_paused
     assert [entry.action for entry in site.audit.noted] == ["lane.unpause", "lane.pause"]
     assert client.post("/dashboard/lanes", data={**form, "name": "nowhere"}).status_code == 404
 

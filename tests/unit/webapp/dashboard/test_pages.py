@@ -110,7 +110,7 @@ def test_the_overview_shows_how_things_stand(client: FlaskClient) -> None:
 
 
 def test_the_overview_is_there_when_kafka_is_not(site: Site, client: FlaskClient) -> None:
-    site.queue.is_reachable = False
+    site.queue.is_reachable = site.letters.is_reachable = False
     html = client.get("/dashboard").text
 
     assert html.count("Kafka can&#39;t be reached.") == 2
@@ -188,6 +188,17 @@ def test_a_viewer_is_shown_no_resume_and_nothing_is_noted(site: Site, viewer: Fl
     assert answer.status_code == 403
     assert "Nguyễn" not in answer.text
     assert site.audit.noted == []
+
+
+def test_a_page_without_letters_of_its_kind_says_where_to_go_on(
+    site: Site, client: FlaskClient
+) -> None:
+    site.letters.known.clear()
+    site.letters.goes_on_at = "0:7"
+    html = client.get("/dashboard/letters").text
+
+    assert "None among the latest." in html
+    assert "cursor=0:7" in html
 
 
 def test_an_unreadable_record_is_shown_in_text_and_bytes(client: FlaskClient) -> None:
