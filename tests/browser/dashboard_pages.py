@@ -28,10 +28,6 @@ class DashboardPages:
         self.browser.get(f"{self._url}/dashboard{path}")
 
     @property
-    def heading(self) -> str:
-        return self._one("h1").text
-
-    @property
     def live_text(self) -> str:
         """What the part of the page that refreshes itself says now."""
         return _steady(
@@ -86,6 +82,10 @@ class DashboardPages:
     def wait_for_text(self, text: str) -> None:
         """Wait until the live part says it."""
         eventually(lambda: text in self.live_text)
+
+    def wait_for_page(self, heading: str) -> None:
+        """Wait until the page of this heading is there."""
+        eventually(lambda: _steady(lambda: [one.text for one in self._all("h1")]) == [heading])
 
     @property
     def live_state(self) -> str:
