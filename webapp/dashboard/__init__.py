@@ -27,15 +27,12 @@ from webapp.dashboard.overview import add_overview
 from webapp.dashboard.ports import (
     AdminReads,
     Audit,
-    Breaker,
-    Lanes,
-    LettersBrowser,
     Operations,
     OperatorGuard,
     Ports,
-    QueueState,
     Statistics,
 )
+from webapp.dashboard.queue_ports import Breaker, Lanes, LettersBrowser, QueueState
 from webapp.dashboard.shell import Shell
 from webapp.dashboard.words import WORDS
 from webapp.errors import STATUS_OF

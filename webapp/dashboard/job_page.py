@@ -14,7 +14,8 @@ from resumes.job_filter import JobFilter, JobState
 from resumes.operating import JobDetails, RecordPlace, Role
 from webapp.dashboard.jobs import ACTIONS
 from webapp.dashboard.masking import masked
-from webapp.dashboard.ports import DeadLetter, Ports
+from webapp.dashboard.ports import Ports
+from webapp.dashboard.queue_ports import DeadLetter
 
 _REFRESH_S = 2
 

@@ -11,7 +11,8 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from resumes.operating import Operator, Role
-from webapp.dashboard.ports import DeadLetter, Ports
+from webapp.dashboard.ports import Ports
+from webapp.dashboard.queue_ports import DeadLetter
 
 _PAGE_SIZE = 50
 #: The raw views show no more: hex is five times the bytes.
