@@ -26,11 +26,10 @@ from webapp.admin_requests import (
 from webapp.dashboard.ports import (
     AdminReads,
     Audit,
-    DeadLetter,
-    LettersBrowser,
     Operations,
     OperatorGuard,
 )
+from webapp.dashboard.queue_ports import DeadLetter, LettersBrowser
 from webapp.errors import problem
 
 PREFIX = "/api/v1/admin"

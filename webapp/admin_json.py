@@ -13,7 +13,7 @@ from resumes.operating import (
     Step,
 )
 from webapp.dashboard.masking import masked
-from webapp.dashboard.ports import DeadLetter
+from webapp.dashboard.queue_ports import DeadLetter
 
 #: Hex is twice the bytes, and a record may have ten million.
 _SHOWN_BYTES = 64 * 1024

@@ -1,4 +1,4 @@
-"""The night that the dashboard is for: the parser is down, 500 jobs fail, an operator replays them.
+"""The night that the dashboard is for: 500 jobs fail, and in the morning an operator replays them.
 
 On the real processes, with Chromium, the keyboard alone, and every job looked at afterwards.
 """
@@ -34,9 +34,7 @@ def stack(
 ) -> Iterator[ServiceStack]:
     env = {
         "RESUME_PARSER_URL": running_double.url,
-        "JOBS__MAX_ATTEMPTS": "1",
-        "SERVICES__PARSER_BREAKER_FAILURES": "1000",
-        "KAFKA__NUM_WORKERS": "32",
+        "KAFKA__NUM_WORKERS": "8",
     }
     stack = ServiceStack(kafka_bootstrap, mongo_uri, env=env)
     stack.start()
@@ -52,7 +50,10 @@ def client(stack: ServiceStack, mongo: MongoClient[dict[str, Any]]) -> ServiceCl
 @pytest.fixture
 def failed(client: ServiceClient, double: ParserDouble) -> dict[str, TestUser]:
     """The users of the jobs that failed overnight, by job."""
-    double.behave = lambda request, _: request.json(503, {"success": False, "message": "down"})
+    # A proxy's maintenance page: with a parser that is down, the breaker would let jobs wait.
+    double.behave = lambda request, _: request.send(
+        200, b"<h1>We will be back soon</h1>", "text/html"
+    )
     users = [client.new_user() for _ in range(JOBS)]
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
         jobs = dict(zip(pool.map(client.accepted, users), users, strict=True))
@@ -93,14 +94,14 @@ def test_500_jobs_that_failed_overnight_are_replayed_by_one_confirmation(
     pages = DashboardPages(browser, client.url)
     sign_in(browser, client.url, new_operator(client.database))
     eventually(lambda: pages.figure("Failed") == "500")
-    pages.wait_for_text("parser unavailable 500")
+    pages.wait_for_text("parser bad answer 500")
 
     pages.open("/failures")
     pages.press_by_keyboard("Replay all 500")
     pages.press_by_keyboard("Start the dry run")
     pages.wait_for_text(RESULT)
     assert statuses(client) == {"failed": JOBS}
-    pages.fill("reason", "The parser was down overnight")
+    pages.fill("reason", "The parser's proxy was in maintenance")
     pages.press_by_keyboard("Replay 497 jobs")
     seen = {progress(browser)}
     eventually(
