@@ -7,7 +7,8 @@ from flask import Blueprint
 
 from webapp import admin_json
 from webapp.admin_api import Letters
-from webapp.dashboard.ports import Audit, DeadLetter
+from webapp.dashboard.ports import Audit
+from webapp.dashboard.queue_ports import DeadLetter
 
 _WHO = "command line"
 
