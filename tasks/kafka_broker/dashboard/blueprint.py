@@ -47,20 +47,20 @@ def task_dashboard(  # noqa: PLR0913 - what a host decides, all named
     )
     blueprint = Blueprint("task_dashboard", __name__, template_folder="templates")
 
-    @blueprint.before_request
-    def let_in() -> None:
-        g.task_site = site
-        g.task_operator = authorize(request.method not in ("GET", "HEAD", "OPTIONS"))
-
-    @blueprint.context_processor
-    def looks() -> dict[str, Any]:
-        base = base_template or "task_dashboard/base.html"
-        return {"task_base": base, "csrf_field": csrf_field}
-
+    _let_in(blueprint, site, authorize)
+    base = base_template or "task_dashboard/base.html"
+    blueprint.context_processor(lambda: {"task_base": base, "csrf_field": csrf_field})
     _say_what_is_wrong(blueprint)
     for pages in (overview, waiting, dead_letters):
         pages.register(blueprint)
     return blueprint
+
+
+def _let_in(blueprint: Blueprint, site: Site, authorize: Callable[[bool], str]) -> None:
+    @blueprint.before_request
+    def let_in() -> None:
+        g.task_site = site
+        g.task_operator = authorize(request.method not in ("GET", "HEAD", "OPTIONS"))
 
 
 def _say_what_is_wrong(blueprint: Blueprint) -> None:

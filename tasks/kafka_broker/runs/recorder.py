@@ -22,10 +22,10 @@ from dramatiq.middleware import Middleware
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from ..dead_letters import readable_reason, readable_stack
 from ..errors import PutBack
 from ..message import KafkaMessage
 from .journal import Ended, Journal
+from .notes import Notes, failed, notable
 from .tally import (
     DEAD,
     FAILED,
@@ -33,7 +33,6 @@ from .tally import (
     SKIPPED,
     STARTED,
     Key,
-    Tally,
     count_success,
     new_tally,
 )
@@ -43,26 +42,8 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 1.0
 #: Single failures kept each second; all are counted.
 MAX_FAILURES = 100
-#: Single successes kept each second: the slowest, and as many others.
-MAX_SUCCESSES = 3
 #: A stopping worker waits no longer for MongoDB.
 _STOP_TIMEOUT_S = 5.0
-
-
-class _Mine:
-    """What one worker thread notes; only that thread writes it, but for the recorder's emptying."""
-
-    __slots__ = ("began_at", "failure", "latest", "slowest", "tallies", "tally")
-
-    def __init__(self) -> None:
-        self.tallies: dict[tuple[str, str], tuple[Key, Tally]] = {}
-        self.tally: Tally = new_tally()
-        self.began_at = 0.0
-        #: Of the task that ends now, until it is known what becomes of it.
-        self.failure: Ended | None = None
-        #: Since the recorder looked last: (seconds, when, message).
-        self.slowest: tuple[float, float, MessageProxy] | None = None
-        self.latest: tuple[float, float, MessageProxy] | None = None
 
 
 class RunRecorder(Middleware):
@@ -91,7 +72,7 @@ class RunRecorder(Middleware):
         )
         self._interval_s = interval_s
         #: By thread; one that died leaves its numbers behind.
-        self._threads: dict[int, _Mine] = {}
+        self._threads: dict[int, Notes] = {}
         self._failures: deque[Ended] = deque()
         self._worker: Worker | None = None
         self._stopping = threading.Event()
@@ -123,11 +104,12 @@ class RunRecorder(Middleware):
         if exception is not None:
             if not isinstance(exception, PutBack):
                 mine.tally[FAILED] += 1
-                mine.failure = _failure(message, exception, took_s, now)
+                mine.failure = failed(message, exception, took_s, now)
             return
         count_success(mine.tally, took_s)
         mine.latest = run = (took_s, now, message)
-        if mine.slowest is None or took_s > mine.slowest[0]:
+        slowest = mine.slowest  # read once: the recorder's thread may empty it
+        if slowest is None or took_s > slowest[0]:
             mine.slowest = run
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
@@ -153,12 +135,12 @@ class RunRecorder(Middleware):
             mine.tally[DEAD] += 1
             self._keep(mine, "dead")
 
-    def _turn_to(self, message: MessageProxy) -> _Mine:
+    def _turn_to(self, message: MessageProxy) -> Notes:
         """Let this thread count for a message's actor and topic."""
         ident = threading.get_ident()
         mine = self._threads.get(ident)
         if mine is None:
-            mine = self._threads[ident] = _Mine()
+            mine = self._threads[ident] = Notes()
         topic = message.delivery.record.topic if type(message) is KafkaMessage else ""
         found = mine.tallies.get((message.actor_name, topic))
         if found is None:
@@ -167,7 +149,7 @@ class RunRecorder(Middleware):
         mine.tally = found[1]
         return mine
 
-    def _keep(self, mine: _Mine, outcome: str) -> None:
+    def _keep(self, mine: Notes, outcome: str) -> None:
         failure, mine.failure = mine.failure, None
         if failure is not None and len(self._failures) < MAX_FAILURES:
             self._failures.append(failure._replace(outcome=outcome))
@@ -220,32 +202,7 @@ class RunRecorder(Middleware):
             for key, tally in mine.tallies.copy().values():
                 self._journal.add_tally(broker, key, ident, tally.copy())
         self._journal.add_runs(_drain(self._failures))
-        self._journal.add_runs(_notable(list(threads.values())))
-
-
-def _failure(message: MessageProxy, exception: BaseException, took_s: float, now: float) -> Ended:
-    error = f"{type(exception).__qualname__}: {readable_reason(exception)}"
-    stack = readable_stack(exception)
-    return Ended(message, "failed", _attempt(message), took_s, now, error, stack)
-
-
-def _attempt(message: MessageProxy) -> int:
-    retries = message.options.get("retries", 0)
-    return retries + 1 if isinstance(retries, int) else 1
-
-
-def _notable(threads: list[_Mine]) -> list[Ended]:
-    """Choose among the successes of the threads, and begin anew."""
-    slowest = [run for mine in threads if (run := mine.slowest) is not None]
-    latest = [run for mine in threads if (run := mine.latest) is not None]
-    for mine in threads:
-        mine.slowest = mine.latest = None
-    slowest.sort(key=lambda run: -run[0])
-    chosen = {id(run): run for run in slowest[:MAX_SUCCESSES] + latest[:MAX_SUCCESSES]}
-    return [
-        Ended(message, "succeeded", _attempt(message), took_s, at)
-        for took_s, at, message in chosen.values()
-    ]
+        self._journal.add_runs(notable(list(threads.values())))
 
 
 def _drain(failures: deque[Ended]) -> Iterator[Ended]:
