@@ -120,12 +120,14 @@ class RunRecorder(Middleware):
         if not message.failed:
             mine.tally[SKIPPED] += 1
 
-    def after_ack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
-        """Of a task that raised: it is tried again."""
-        mine = self._threads.get(threading.get_ident())
-        if mine is not None and mine.failure is not None:
-            mine.tally[RETRIED] += 1
-            self._keep(mine, "retried")
+    def after_enqueue(self, broker: Broker, message: Any, delay: int | None) -> None:  # noqa: ARG002
+        """Of a task that raised: it is sent again."""
+        # Only then is what is sent a message that came. Not `after_ack`: every task would pay.
+        if isinstance(message, MessageProxy):
+            mine = self._threads.get(threading.get_ident())
+            if mine is not None and mine.failure is not None:
+                mine.tally[RETRIED] += 1
+                self._keep(mine, "retried")
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """It is given up; its dead letter is safe."""
