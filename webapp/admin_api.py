@@ -107,7 +107,7 @@ def _add_jobs(
         return jsonify(admin_json.details_json(details))
 
     @blueprint.post("/jobs/<job_id>/<any('replay', 'retry-now', 'discard'):way>")
-    def act(job_id: str, way: str) -> Response:
+    def act_on_job(job_id: str, way: str) -> Response:
         kind = OperationKind(way.replace("-", "_"))
         refusal = actor.act_alone(kind, job_id, Doing(operator(), text_of(json_body(), "reason")))
         if refusal is None:
@@ -173,7 +173,7 @@ def _add_letters(
         return letter
 
     @blueprint.get("/letters")
-    def page() -> Response:
+    def letter_list() -> Response:
         unjobbed_only = request.args.get("unjobbed") == "1"
         some, following = letters.page(asked_cursor(), asked_limit(), unjobbed_only=unjobbed_only)
         return page_of([admin_json.letter_json(letter) for letter in some], following)
@@ -184,7 +184,7 @@ def _add_letters(
         return jsonify(admin_json.whole_letter_json(one, letters.job_of(one)))
 
     @blueprint.post("/letters/<letter_id>/<any('replay', 'discard'):way>")
-    def act(letter_id: str, way: str) -> Response:
+    def act_on_letter(letter_id: str, way: str) -> Response:
         reason, who = text_of(json_body(), "reason"), operator()
         if job_id := letters.job_of(found(letter_id)):
             message = "It is the dead letter of a job: do it to the job."
