@@ -38,6 +38,12 @@ class MongoJobReader:
             document = self._database[JOBS].find_one(query, _WITHOUT_BYTES)
         return job_from_document(document) if document else None
 
+    def position(self, job: Job, *, limit: int) -> int:
+        """Return how many pending jobs were made before this one, counting up to `limit`."""
+        before = {"status": str(JobStatus.PENDING), "created_at": {"$lt": job.created_at}}
+        with store_errors():
+            return self._database[JOBS].count_documents(before, limit=limit)
+
     def event_from_document(self, document: Mapping[str, Any]) -> JobEvent:
         """Return the event of a `job_events` document, with `cv_data` when it completed the job."""
         status = JobStatus(document["to"])
