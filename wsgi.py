@@ -16,12 +16,15 @@ from observability import configure_logging, exposition
 from operators_side import add_operators_side
 from resumes.quota import QuotaRule
 from resumes.submit import SubmitResume
+from resumes.waiting import RecentThroughput
 from settings import Settings, load_settings_or_exit
 from store.audit import MongoAudit
+from store.cancelling import MongoUserJobs
 from store.connection import is_reachable
+from store.corrections import MongoCorrections
 from store.operators import MongoOperatorStore
-from store.reads import MongoJobReader
 from store.sign_in_attempts import MongoSignInAttempts
+from store.statistics_reads import MongoStatistics
 from store.uploads import MongoUploadStore
 from store.users import MongoUserStore
 from tasks.actors import declare_parse_resume
@@ -45,7 +48,7 @@ def build_app(settings: Settings) -> Flask:
     )
     broker = make_broker(settings)
     users = MongoUserStore(database)
-    jobs = MongoJobReader(database, catch_up=settings.realtime.catch_up)
+    jobs = MongoUserJobs(database, catch_up=settings.realtime.catch_up)
     accounts = MongoOperatorStore(database)
     guard = OperatorGuard(accounts)
     queue = ActorParseQueue(
@@ -69,7 +72,9 @@ def build_app(settings: Settings) -> Flask:
         submit=submit,
         daily_limit=settings.limits.uploads_per_day,
         jobs=jobs,
+        throughput=RecentThroughput(MongoStatistics(database)),
         users=users,
+        corrections=MongoCorrections(database),
         guard=guard,
         accounts=accounts,
         attempts=MongoSignInAttempts(database),

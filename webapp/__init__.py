@@ -8,12 +8,15 @@ from typing import Protocol
 
 from flask import Flask
 
+from resumes.correct import Corrections
 from resumes.identity import Identity
 from resumes.submit import SubmitResume
+from resumes.waiting import Throughput
 from webapp.cli import UserAdmin, user_commands
+from webapp.corrections import ResumeReader, corrections_blueprint
 from webapp.errors import register_error_handlers
 from webapp.health import health_blueprint
-from webapp.job_status import JobReader, ResumeReader, job_status_blueprint
+from webapp.job_status import Jobs, job_status_blueprint
 from webapp.operator_cli import AccountAdmin, operator_commands
 from webapp.operators import OperatorGuard
 from webapp.operators_pages import Sessions, operators_blueprint
@@ -37,8 +40,10 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     authenticate: Callable[[Sequence[str]], Identity],
     submit: SubmitResume,
     daily_limit: int,
-    jobs: JobReader,
+    jobs: Jobs,
+    throughput: Throughput,
     users: Users,
+    corrections: Corrections,
     guard: OperatorGuard,
     accounts: Accounts,
     attempts: Attempts,
@@ -57,7 +62,8 @@ def create_app(  # noqa: PLR0913 - a composition root's collaborators, all by na
     register_request_context(app)
     register_error_handlers(app)
     app.register_blueprint(uploads_blueprint(submit, authenticate, daily_limit))
-    app.register_blueprint(job_status_blueprint(jobs, users, authenticate))
+    app.register_blueprint(job_status_blueprint(jobs, throughput, authenticate))
+    app.register_blueprint(corrections_blueprint(users, corrections, authenticate))
     app.register_blueprint(health_blueprint(checks, exposition))
     app.register_blueprint(pages_blueprint())
     app.register_blueprint(user_commands(users))

@@ -9,8 +9,8 @@ import structlog
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from resumes import errors
-from resumes.errors import JobInFlight, ResumeError
+from resumes import cancel, correct, errors
+from resumes.errors import ResumeError
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,17 @@ STATUS_OF: dict[type[ResumeError], HTTPStatus] = {
     errors.DailyLimitReached: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PublishFailedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    cancel.CancelTooLateError: HTTPStatus.CONFLICT,
+    cancel.JobEndedError: HTTPStatus.CONFLICT,
+    correct.CorrectionInvalidError: HTTPStatus.BAD_REQUEST,
+    correct.ResumeChangedError: HTTPStatus.PRECONDITION_FAILED,
+}
+
+#: What some problems say beside their code: an attribute of the error.
+_MEMBER_OF: dict[type[ResumeError], str] = {
+    errors.JobInFlight: "job_id",
+    correct.CorrectionInvalidError: "field",
+    correct.ResumeChangedError: "version",
 }
 
 _CODE_OF_STATUS = {
@@ -38,6 +49,7 @@ _CODE_OF_STATUS = {
     405: "method_not_allowed",
     413: "request_too_large",
     415: "unsupported_media_type",
+    428: "precondition_required",
     503: "unavailable",
 }
 
@@ -72,7 +84,8 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _resume_error(error: ResumeError) -> Response:
-    members: dict[str, object] = {"job_id": error.job_id} if isinstance(error, JobInFlight) else {}
+    name = _MEMBER_OF.get(type(error))
+    members = {name: getattr(error, name)} if name else {}
     status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     response = problem(status, error.code, str(error), **members)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:

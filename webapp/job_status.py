@@ -1,37 +1,29 @@
-"""GET /api/v1/resumes/job-status: the polling fallback; GET /api/v1/resumes/<id>: the resume."""
+"""GET /api/v1/resumes/job-status: polling; DELETE /api/v1/resumes/jobs/<id>: cancelling."""
 
-import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from resumes.cancel import CancelStore, cancel_job
 from resumes.identity import Identity
 from resumes.job import Job, is_object_id
+from resumes.waiting import Place, Queue, Throughput, place_of
+from webapp.times import iso
+
+log = structlog.get_logger(__name__)
 
 
-class JobReader(Protocol):
-    """Where a user's jobs are read."""
-
-    def get(self, job_id: str, user_id: str) -> Job | None:
-        """Return the user's job; None when it is unknown or another user's."""
-
-
-class ResumeReader(Protocol):
-    """Where a user's stored resume is read."""
-
-    def resume(self, user_id: str, resume_id: str) -> dict[str, Any] | None:
-        """Return the user's resume as stored, None when he has none of that id."""
+class Jobs(CancelStore, Queue, Protocol):
+    """A user's jobs, among all that wait."""
 
 
 def job_status_blueprint(
-    jobs: JobReader,
-    resumes: ResumeReader,
-    authenticate: Callable[[Sequence[str]], Identity],
+    jobs: Jobs, throughput: Throughput, authenticate: Callable[[Sequence[str]], Identity]
 ) -> Blueprint:
-    """Return the blueprint of both reading endpoints."""
+    """Return the blueprint of a job's endpoints."""
     blueprint = Blueprint("job_status", __name__)
 
     @blueprint.get("/api/v1/resumes/job-status")
@@ -43,23 +35,24 @@ def job_status_blueprint(
         job = jobs.get(values[0], identity.user_id)
         if job is None:
             raise NotFound("There is no such job.")
-        return _job_response(job)
+        return _job_response(job, place_of(job, jobs, throughput))
 
-    # An id's length, so that "upload" stays the upload's address whatever the method.
-    @blueprint.get("/api/v1/resumes/<string(length=24):resume_id>")
-    def stored_resume(resume_id: str) -> Response:
+    @blueprint.delete("/api/v1/resumes/jobs/<job_id>")
+    def cancel(job_id: str) -> Response:
         identity = authenticate(("headers",))
-        resume = resumes.resume(identity.user_id, resume_id) if is_object_id(resume_id) else None
-        if resume is None:
-            raise NotFound("There is no such resume.")
-        return _resume_response(resume)
+        job = cancel_job(jobs, job_id, identity.user_id) if is_object_id(job_id) else None
+        if job is None:
+            raise NotFound("There is no such job.")
+        log.info("job.cancelled", job_id=job.id, user_id=identity.user_id)
+        return _job_response(job, Place())
 
     return blueprint
 
 
-def _job_response(job: Job) -> Response:
-    response = jsonify(_body(job))
-    response.set_etag(f"{job.status}-{job.attempt}-{job.rev}")
+def _job_response(job: Job, place: Place) -> Response:
+    response = jsonify(_body(job, place))
+    # All that can change is in it, the place in the queue too: a 304 must not freeze that.
+    response.set_etag(f"{job.status}-{job.attempt}-{job.rev}-{place.position}-{place.estimate_s}")
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Authorization"
     if not job.status.is_terminal:
@@ -68,21 +61,7 @@ def _job_response(job: Job) -> Response:
     return response
 
 
-def _resume_response(resume: dict[str, Any]) -> Response:
-    created_at = _iso(resume.get("created_at"))
-    # Other services write resumes too: whatever JSON can't hold (ids, dates) is shown as text.
-    body = json.dumps(
-        {"success": True, "resume": {**resume, "created_at": created_at}},
-        default=str,
-        ensure_ascii=False,
-    )
-    response = Response(body, mimetype="application/json")
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization"
-    return response
-
-
-def _body(job: Job) -> dict[str, Any]:
+def _body(job: Job, place: Place) -> dict[str, Any]:
     return {
         "success": True,
         "job_id": job.id,
@@ -94,11 +73,9 @@ def _body(job: Job) -> dict[str, Any]:
         "file_name": job.file_name,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
-        "next_retry_at": _iso(job.next_retry_at),
-        "created_at": _iso(job.created_at),
-        "updated_at": _iso(job.updated_at),
+        "next_retry_at": iso(job.next_retry_at),
+        "position": place.position,
+        "estimate_s": place.estimate_s,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -1,0 +1,106 @@
+"""GET and PATCH /api/v1/resumes/<id>: the stored resume, and what its owner corrects in it."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import structlog
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import BadRequest, NotFound, PreconditionRequired
+
+from resumes.correct import Corrections, doubtful
+from resumes.errors import StoreUnavailableError
+from resumes.identity import Identity
+from resumes.job import is_object_id
+from webapp.times import iso
+
+log = structlog.get_logger(__name__)
+
+#: Far more than the longest resume.
+_MAX_BODY_BYTES = 1024 * 1024
+_VERSION = re.compile(r"[0-9]{1,9}")
+# An id's length, so that "upload" stays the upload's address whatever the method.
+_ADDRESS = "/api/v1/resumes/<string(length=24):resume_id>"
+
+
+class ResumeReader(Protocol):
+    """Where a user's stored resume is read."""
+
+    def resume(self, user_id: str, resume_id: str) -> dict[str, Any] | None:
+        """Return the user's resume as stored, None when he has none of that id."""
+
+
+def corrections_blueprint(
+    resumes: ResumeReader,
+    corrections: Corrections,
+    authenticate: Callable[[Sequence[str]], Identity],
+) -> Blueprint:
+    """Return the blueprint of a stored resume."""
+    blueprint = Blueprint("corrections", __name__)
+
+    @blueprint.get(_ADDRESS)
+    def stored_resume(resume_id: str) -> Response:
+        identity = authenticate(("headers",))
+        resume = resumes.resume(identity.user_id, resume_id) if is_object_id(resume_id) else None
+        if resume is None:
+            raise NotFound("There is no such resume.")
+        with suppress(StoreUnavailableError):  # a count; what he wants to see is here
+            corrections.note_shown(identity.user_id, resume)
+        return _response(resume)
+
+    @blueprint.patch(_ADDRESS)
+    def correct(resume_id: str) -> Response:
+        identity = authenticate(("headers",))
+        if not is_object_id(resume_id):
+            raise NotFound("There is no such resume.")
+        of_version = _version_wanted()
+        changes = _changes()
+        resume = corrections.correct(identity.user_id, resume_id, changes, of_version=of_version)
+        if resume is None:
+            raise NotFound("There is no such resume.")
+        # Its fields' names come from the closed list that the correction was checked against.
+        log.info("resume.corrected", resume_id=resume_id, fields=sorted(changes))
+        return _response(resume)
+
+    return blueprint
+
+
+def _version_wanted() -> int | None:
+    """Return the version that If-Match asks for; None for any (`*`)."""
+    wanted = request.if_match
+    if wanted.star_tag:
+        return None
+    if not wanted:
+        raise PreconditionRequired('Say which version you have seen: If-Match: "<version>".')
+    [version, *others] = wanted.as_set() or {""}
+    if others or not _VERSION.fullmatch(version):
+        raise BadRequest('If-Match holds one version: "<version>".')
+    return int(version)
+
+
+def _changes() -> Any:
+    request.max_content_length = _MAX_BODY_BYTES
+    try:
+        return request.get_json()
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deep.") from None
+
+
+def _response(resume: Mapping[str, Any]) -> Response:
+    detail = resume.get("resume_detail")
+    body = {
+        "success": True,
+        "resume": {**resume, "created_at": iso(resume.get("created_at"))},
+        # What looks like no e-mail address or phone number; it is stored all the same.
+        "doubtful": doubtful(detail if isinstance(detail, dict) else {}),
+    }
+    # Other services write resumes too: whatever JSON can't hold (ids, dates) is shown as text.
+    text = json.dumps(body, default=str, ensure_ascii=False)
+    response = Response(text, mimetype="application/json")
+    # For If-Match. No 304 by it: another service may change a resume and not count the version.
+    response.set_etag(str(resume.get("version") or 1))
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    return response
