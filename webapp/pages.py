@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, send_from_directory, url_for
 
+from resumes.correct import FIELDS
 from webapp.i18n import LANGUAGE_COOKIE, LANGUAGES, choose_language, load_catalogs
 
 _STATIC = Path(__file__).parent / "static"
@@ -39,6 +40,7 @@ def pages_blueprint() -> Blueprint:
             t=catalog,
             language_links=_language_links(),
             asset=partial(url_for, ".asset", version_asked=version),
+            fields=FIELDS,
         )
         return _in_language(Response(html), catalog.language)
 

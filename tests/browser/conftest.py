@@ -42,6 +42,12 @@ def doubled_page(browser: Browser, doubled: ServiceClient) -> UploadPage:
 
 
 @pytest.fixture
+def quiet_page(browser: Browser, quiet: ServiceClient) -> UploadPage:
+    """Of a service without workers: what is uploaded waits."""
+    return UploadPage(browser, quiet.url)
+
+
+@pytest.fixture
 def held(double: ParserDouble) -> Iterator[threading.Event]:
     """While this is not set, a job that is being processed stays so."""
     released = threading.Event()
@@ -59,6 +65,14 @@ def held(double: ParserDouble) -> Iterator[threading.Event]:
 def resume_pdf() -> Path:
     """A resume that the parser reads."""
     return _SAMPLE
+
+
+@pytest.fixture
+def large_pdf(tmp_path: Path) -> Path:
+    """Starts as a PDF does, and takes its time to be sent."""
+    path = tmp_path / "large.pdf"
+    path.write_bytes(b"%PDF-1.7\n" + b"\0" * (2 * 1024 * 1024))
+    return path
 
 
 @pytest.fixture

@@ -25,6 +25,14 @@ window.announced = [];
 new MutationObserver(() => window.announced.push(document.getElementById("announcer").textContent))
   .observe(document.getElementById("announcer"), { childList: true });
 """
+_LOSE_NEXT_ANSWER = """
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (body) {
+  XMLHttpRequest.prototype.send = send;
+  this.onload = this.onerror;
+  this.send(body);
+};
+"""
 _WITHIN_S = 30
 
 
@@ -58,9 +66,12 @@ class UploadPage:
     def text(self, element_id: str) -> str:
         return self[element_id].text
 
+    def focused(self, attribute: str) -> str | None:
+        return self.browser.switch_to.active_element.get_attribute(attribute)
+
     @property
     def focused_id(self) -> str | None:
-        return self.browser.switch_to.active_element.get_attribute("id")
+        return self.focused("id")
 
     @property
     def job_id(self) -> str:
@@ -71,13 +82,13 @@ class UploadPage:
     def press(self, *keys: str) -> None:
         ActionChains(self.browser).send_keys(*keys).perform()
 
-    def tab_to(self, element_id: str) -> None:
-        """Press Tab until the element has the focus, as far as a reader would."""
-        for _ in range(10):
-            if self.focused_id == element_id:
+    def tab_to(self, value: str, attribute: str = "id") -> None:
+        """Press Tab until such an element has the focus, as far as a reader would."""
+        for _ in range(25):
+            if self.focused(attribute) == value:
                 return
             self.press(Keys.TAB)
-        raise AssertionError(f"Tab does not lead to #{element_id}; it is at #{self.focused_id}")
+        raise AssertionError(f"Tab does not lead to {value}; it is at {self.focused(attribute)}")
 
     def choose(self, file: Path) -> None:
         self["file"].send_keys(str(file))
@@ -99,6 +110,15 @@ class UploadPage:
         eventually(
             lambda: self.step_state(step) == "current", within_s=_WITHIN_S, why=f"step {step}"
         )
+
+    def lose_next_answer(self) -> None:
+        """Let the next upload reach the service, and its answer get lost on the way back."""
+        self.browser.execute_script(_LOSE_NEXT_ANSWER)
+
+    def sticks_out(self) -> bool:
+        """True when something is wider than the screen."""
+        script = "return document.documentElement.scrollWidth > innerWidth"
+        return bool(self.browser.execute_script(script))
 
     def requests_of(self, path: str) -> int:
         """Count the requests that the page has made to `path`."""

@@ -1,4 +1,4 @@
-"""Session fixtures: clients of the whole service, and of one whose parser does what a test says."""
+"""Clients of the whole service, of one whose parser obeys tests, and of one without workers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -96,3 +96,25 @@ def doubled(double_stack: ServiceStack, mongo: Mongo) -> ServiceClient:
 @pytest.fixture
 def double_dead_letters(double_stack: ServiceStack) -> TopicReader:
     return TopicReader(double_stack.kafka_bootstrap, f"{double_stack.topic}.dlq")
+
+
+# A service without workers, for what is decided before the queue: jobs stay pending.
+
+
+@pytest.fixture(scope="session")
+def quiet_stack(kafka_bootstrap: str, mongo_uri: str) -> Iterator[ServiceStack]:
+    env = {"LIMITS__UPLOADS_PER_DAY": "2", "APP__TRUSTED_PROXIES": "1"}
+    stack = ServiceStack(kafka_bootstrap, mongo_uri, web=2, workers=0, env=env)
+    stack.start()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def quiet(quiet_stack: ServiceStack, mongo: Mongo) -> ServiceClient:
+    return client_of(quiet_stack, 0, mongo)
+
+
+@pytest.fixture
+def quiet_other(quiet_stack: ServiceStack, mongo: Mongo) -> ServiceClient:
+    return client_of(quiet_stack, 1, mongo)

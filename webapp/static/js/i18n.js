@@ -16,9 +16,26 @@ export function explain({ code, message }) {
   return { title: t(`problem.${code}.title`), next: t(`problem.${code}.next`) };
 }
 
+/** The same as one text. */
+export function explainInLine(problem) {
+  const { title, next } = explain(problem);
+  return `${title}. ${next}`;
+}
+
+export function formatNumber(number, options = {}) {
+  return number.toLocaleString(language, options);
+}
+
 export function formatSize(bytes) {
   const megabytes = Math.max(bytes / 1024 ** 2, 0.01);
-  return t("file.size", { size: megabytes.toLocaleString(language, { maximumFractionDigits: 2 }) });
+  return t("file.size", { size: formatNumber(megabytes, { maximumFractionDigits: 2 }) });
+}
+
+/** A time to wait, in whole minutes or hours, never too short. */
+export function formatWait(seconds) {
+  const minutes = Math.ceil(seconds / 60);
+  const [count, unit] = minutes < 60 ? [minutes, "minute"] : [Math.ceil(minutes / 60), "hour"];
+  return formatNumber(count, { style: "unit", unit, unitDisplay: "long" });
 }
 
 export function formatTime(iso) {

@@ -13,6 +13,7 @@ const MAX_BACKOFF_MS = 60_000;
 const FAILURES_UNTIL_POLLING = 3;
 const POLL_EVERY_MS = 2_000;
 const DOUBT_SILENCE_AFTER_MS = 10_000;
+const LOOK_AT_PLACE_EVERY_MS = 5_000; // no event says that those before us are done
 const TICK_MS = 500;
 const CLOSED_TOKEN_EXPIRED = 4401;
 const CLOSED_TOO_MANY = 4429;
@@ -27,6 +28,7 @@ export class JobWatch {
   #lastFrame = null;
   #lastEventId = "";
   #heardAtMs = 0;
+  #isWaiting = false;
 
   /** `onLink` hears "connecting", "live", "reconnecting" or "polling". */
   constructor(jobId, { onJob, onLink, onProblem }) {
@@ -40,6 +42,12 @@ export class JobWatch {
     this.ticker = setInterval(() => this.#tick(), TICK_MS);
     addEventListener("online", this.#wake);
     document.addEventListener("visibilitychange", this.#wake);
+  }
+
+  /** Take the job back: `onJob` hears of its end. Throws a Problem where it is too late for that. */
+  async cancel() {
+    const path = `/api/v1/resumes/jobs/${encodeURIComponent(this.jobId)}`;
+    this.#deliver(await request(path, { method: "DELETE" }));
   }
 
   stop() {
@@ -59,7 +67,8 @@ export class JobWatch {
   };
 
   #tick() {
-    const patienceMs = this.#isPolling() ? POLL_EVERY_MS : DOUBT_SILENCE_AFTER_MS;
+    const quietMs = this.#isWaiting ? LOOK_AT_PLACE_EVERY_MS : DOUBT_SILENCE_AFTER_MS;
+    const patienceMs = this.#isPolling() ? POLL_EVERY_MS : quietMs;
     if (Date.now() - this.#heardAtMs >= patienceMs) this.#poll();
   }
 
@@ -143,6 +152,7 @@ export class JobWatch {
 
   #deliver(job) {
     if (this.#stopped) return;
+    this.#isWaiting = job.status === "pending";
     if (["completed", "failed"].includes(job.status)) this.stop();
     this.onJob(job);
   }

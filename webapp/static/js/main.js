@@ -6,33 +6,28 @@
  * so that a reload finds it again; everything else is asked of the service anew.
  */
 
-import { explain, formatSize, t } from "./i18n.js";
+import { explainInLine, formatNumber, formatSize, formatWait, t } from "./i18n.js";
 import { JobWatch } from "./job_socket.js";
-import { writeProblem } from "./problem_view.js";
+import { $, announce, writeProblem } from "./panels.js";
 import { renderResume } from "./resume_view.js";
 import { JOB_KEY, token, watchSignIn } from "./session.js";
-import { faultOf, newIdempotencyKey, sendFile } from "./upload.js";
+import { faultOf, sendFile } from "./upload.js";
 
-const $ = (id) => document.getElementById(id);
 const VIEWS = ["ready", "signed-out", "job", "problem", "choose", "resume"];
 const STEPS = ["sending", "pending", "processing", "completed"];
 const MILESTONES = [25, 50, 75];
+const MAX_POSITION = 1000; // it stands for more as well
 // Where another file would end the same way, and where it is what helps.
 const CHOOSING_HELPS_NOT = ["resume_exists", "user_unknown"];
 const FAULTS_OF_THE_FILE = ["parser_rejected", "parser_bad_answer"];
-// The key stays the same for as long as the file does: a second try is then no second upload.
-const chosen = { file: null, key: null };
+let chosen = null;
+let sending = null; // what aborts it
+let watch = null;
 
 function show(...ids) {
   for (const id of VIEWS) $(id).hidden = !ids.includes(id);
   $("welcome").hidden = ids.includes("ready");
 }
-
-function announce(text) {
-  $("announcer").textContent = text;
-}
-
-const sentence = ({ title, next }) => `${title}. ${next}`;
 
 // Choosing a file
 
@@ -40,7 +35,7 @@ async function choose(files) {
   const [file, another] = files;
   if (!file || $("choose").hidden) return;
   const fault = another ? "several_files" : await faultOf(file);
-  const advice = fault && sentence(explain({ code: fault }));
+  const advice = fault && explainInLine({ code: fault });
   $("file-fault").hidden = !fault;
   $("file-fault").textContent = advice;
   $("file").setAttribute("aria-invalid", Boolean(fault));
@@ -49,8 +44,9 @@ async function choose(files) {
 }
 
 function drawChosen(file) {
-  Object.assign(chosen, { file, key: newIdempotencyKey() });
+  chosen = file;
   $("submit").hidden = !file;
+  $("again").hidden = true;
   $("zone-empty").hidden = Boolean(file);
   $("zone-chosen").hidden = !file;
   $("file-name").textContent = file?.name ?? "";
@@ -61,22 +57,25 @@ function drawChosen(file) {
 // Sending it
 
 async function upload() {
-  const { file, key } = chosen;
   rememberJob(null);
   show("job");
-  $("job-file").textContent = file.name;
-  $("link").hidden = true;
+  $("job-file").textContent = chosen.name;
+  $("job-why").hidden = $("link").hidden = $("place").hidden = true;
   $("progress").hidden = false;
   drawStep("sending");
-  drawSent(0, file.size);
+  drawSent(0, chosen.size);
   $("job").focus();
-  announce(t("announce.started", { file: file.name }));
+  announce(t("announce.started", { file: chosen.name }));
   addEventListener("beforeunload", keepPage);
+  sending = new AbortController();
   try {
-    follow((await sendFile(file, key, drawSent)).job_id);
+    const job = await sendFile(chosen, { onSent: drawSent, signal: sending.signal });
+    if (job) follow(job.job_id);
+    else returnToChosen();
   } catch (problem) {
-    if (problem.code === "job_in_flight") follow(problem.jobId, explain(problem));
-    else drawProblem(problem);
+    if (problem.code === "job_in_flight") return follow(problem.jobId, problem);
+    drawProblem(problem);
+    announce(t("announce.failed"));
   } finally {
     removeEventListener("beforeunload", keepPage);
     $("progress").hidden = true;
@@ -94,6 +93,24 @@ function drawSent(loaded, total) {
   if (milestone) announce(t("announce.percent", { percent: milestone }));
   $("progress").value = percent;
   $("now").textContent = t(percent < 100 ? "now.sending" : "now.sent", { percent });
+  $("cancel").hidden = percent >= 100;
+}
+
+function returnToChosen() {
+  show("choose");
+  $("submit").focus();
+  announce(t("announce.cancelled", { file: chosen.name }));
+}
+
+/** Abort what is being sent, or take a waiting job back. */
+async function cancel() {
+  if (!$("progress").hidden) return sending.abort();
+  try {
+    await watch.cancel();
+  } catch (problem) {
+    drawWhy(problem);
+    announce($("job-why").textContent);
+  }
 }
 
 // Following its job
@@ -101,15 +118,14 @@ function drawSent(loaded, total) {
 function follow(jobId, why = null) {
   rememberJob(jobId);
   show("job");
-  $("job-why").hidden = !why;
-  $("job-why").textContent = why && sentence(why);
-  drawStep("pending");
-  $("now").textContent = t("now.pending");
+  drawWhy(why);
+  drawWaiting({ status: "pending" });
   const onProblem = (problem) => {
     if (problem.status !== 401) rememberJob(null);
     drawProblem(problem);
   };
-  new JobWatch(jobId, { onJob: drawJob, onLink: drawLink, onProblem }).start();
+  watch = new JobWatch(jobId, { onJob: drawJob, onLink: drawLink, onProblem });
+  watch.start();
 }
 
 function rememberJob(jobId) {
@@ -119,6 +135,11 @@ function rememberJob(jobId) {
   history.replaceState(null, "", address);
   if (jobId) sessionStorage.setItem(JOB_KEY, jobId);
   else sessionStorage.removeItem(JOB_KEY);
+}
+
+function drawWhy(problem) {
+  $("job-why").hidden = !problem;
+  $("job-why").textContent = problem && explainInLine(problem);
 }
 
 function drawLink(state) {
@@ -134,14 +155,26 @@ function drawJob(job) {
   else drawWaiting(job);
 }
 
-function drawWaiting({ status, error_message: lastError }) {
+function drawWaiting({ status, error_message: lastError, position, estimate_s: estimateS }) {
+  const isPending = status === "pending";
   drawStep(status);
-  $("now").textContent = t(status === "pending" && lastError ? "now.retrying" : `now.${status}`);
+  $("now").textContent = t(isPending && lastError ? "now.retrying" : `now.${status}`);
+  $("cancel").hidden = !isPending;
+  if (!isPending) $("place").hidden = true;
+  else if (position !== undefined) drawPlace(position, estimateS); // frames do not tell it
+}
+
+function drawPlace(position, estimateS) {
+  $("place").hidden = position === null;
+  const count = formatNumber(position ?? 0);
+  const where = { 0: "next", [MAX_POSITION]: "many" }[position] ?? "behind";
+  const wait = estimateS ? t("place.wait", { time: formatWait(estimateS) }) : "";
+  $("place").textContent = `${t(`place.${where}`, { count })} ${wait}`;
 }
 
 function drawStep(current, isFailed = false) {
   $("now").hidden = isFailed || current === "completed";
-  if ($("now").hidden) $("link").hidden = true;
+  if ($("now").hidden) $("link").hidden = $("place").hidden = $("cancel").hidden = true;
   const at = current === "completed" ? STEPS.length : STEPS.indexOf(current);
   for (const item of document.querySelectorAll("[data-step]")) {
     const position = STEPS.indexOf(item.dataset.step);
@@ -153,32 +186,34 @@ function drawStep(current, isFailed = false) {
   }
 }
 
-// How it ends
+// How it ends. The status region says that it has, the heading with the focus says how: each once.
 
 function drawResult({ cv_data: cvData, resume_id: resumeId }) {
   drawStep("completed");
   $("resume").replaceChildren(renderResume(cvData));
   $("ready-link").href = `/resumes/${encodeURIComponent(resumeId)}`;
   show("ready", "job", "resume");
-  $("ready-title").focus();
+  $("result-title").focus({ preventScroll: true });
   announce(t("announce.completed"));
 }
 
-function drawFailure(job) {
-  const isFileBad = FAULTS_OF_THE_FILE.includes(job.error_code);
+function drawFailure({ error_code: code, error_message: message }) {
+  const isCancelled = code === "cancelled";
+  drawChosen(FAULTS_OF_THE_FILE.includes(code) ? null : chosen);
   drawStep("processing", true);
-  drawProblem({ code: job.error_code, message: job.error_message }, "job");
-  drawChosen(isFileBad ? null : chosen.file); // with a new key: the old one names this job
+  drawProblem({ code, message }, isCancelled ? "" : "job");
+  if (isCancelled) rememberJob(null);
+  else announce(t("announce.failed"));
 }
 
-function drawProblem(problem, ...beside) {
-  const title = writeProblem(problem);
+function drawProblem(problem, beside = "") {
+  writeProblem(problem, chosen && upload);
   const isSignedOut = problem.status === 401;
   const canChoose = !CHOOSING_HELPS_NOT.includes(problem.code);
   if (isSignedOut) show("signed-out");
-  else show("problem", ...beside, canChoose && "choose");
+  else show("problem", beside, canChoose && "choose");
+  $("submit").hidden = !chosen || !$("again").hidden; // one button for one thing
   $(isSignedOut ? "signed-out-title" : "problem-title").focus();
-  announce(t("announce.failed", { title }));
 }
 
 // Beginning
@@ -188,11 +223,13 @@ function begin() {
   if (!token()) return show("signed-out");
   $("choose").addEventListener("submit", (event) => { event.preventDefault(); upload(); });
   $("file").addEventListener("change", () => choose($("file").files));
+  $("cancel").addEventListener("click", cancel);
   document.addEventListener("paste", (event) => choose(event.clipboardData.files));
   for (const type of ["dragover", "dragleave", "drop"]) document.addEventListener(type, drag);
   const jobId = new URLSearchParams(location.search).get("job") ?? sessionStorage.getItem(JOB_KEY);
-  if (jobId) follow(jobId);
-  else show("choose");
+  if (jobId) return follow(jobId);
+  show("choose");
+  choose($("file").files); // a reload may have kept it
 }
 
 /** A file may be dropped anywhere; without this, a near miss would leave the page for the PDF. */

@@ -1,29 +1,37 @@
 /** A resume laid out to read: the page's template filled with text, never with markup. */
 
-const SECTIONS = ["summary", "skills", "education", "experience", "certifications", "languages"];
-
 /**
- * Return a new element that shows `record`: the parser's `cv_data`, or the stored `resume_detail`,
- * whose skills are called `skill` and whose education and experience are one object each. Neither
- * is trusted to keep to its types.
+ * Return a new element that shows `record`: the stored `resume_detail`, or the parser's `cv_data`,
+ * whose skills are called `skills` and whose education and experience are lists. Neither is trusted
+ * to keep to its types.
  */
 export function renderResume(record) {
   const shown = { ...record };
-  shown.skills ??= shown.skill;
+  shown.skill ??= shown.skills;
   const copy = document.getElementById("resume-template").content.cloneNode(true);
-  copy.querySelector("[data-bare]").hidden = SECTIONS.some((name) => !isEmpty(shown[name]));
+  const sections = [...copy.querySelectorAll("section")];
+  copy.querySelector("[data-bare]").hidden = sections.some(
+    ({ dataset }) => dataset.otherwise || !isEmpty(shown[dataset.field]),
+  );
   return fill(copy, shown);
 }
 
 function fill(copy, record) {
   for (const node of copy.querySelectorAll("[data-field]")) {
-    const value = record[node.dataset.field] || node.dataset.otherwise;
+    const value = record[node.dataset.field];
     const template = node.querySelector("template");
-    if (isEmpty(value)) node.remove();
+    if (isEmpty(value)) leaveOut(node);
     else if (template) repeat(template, [value].flat());
     else show(node, String(value));
+    if (node.dataset.href && !isEmpty(value)) node.href = node.dataset.href + value;
   }
   return copy;
+}
+
+function leaveOut(node) {
+  if (!node.dataset.otherwise) return node.remove();
+  node.classList.add("is-missing");
+  show(node, node.dataset.otherwise);
 }
 
 function repeat(template, values) {
@@ -35,7 +43,6 @@ function repeat(template, values) {
 
 function show(node, text) {
   (node.querySelector("[data-text]") ?? node).textContent = text;
-  if (node.dataset.href) node.href = node.dataset.href + text;
 }
 
 function isEmpty(value) {

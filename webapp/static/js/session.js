@@ -8,7 +8,8 @@ export const JOB_KEY = "job_id";
 export class Problem extends Error {
   constructor(status, body) {
     super(body?.message ?? "");
-    Object.assign(this, { status, code: body?.code ?? "unknown", jobId: body?.job_id });
+    const { code = "unknown", job_id: jobId, field } = body ?? {};
+    Object.assign(this, { status, code, jobId, field });
   }
 }
 
@@ -27,7 +28,7 @@ export function token() {
 
 /** Ask the service with our token; the JSON of its answer, or a Problem thrown. */
 export async function request(path, options = {}) {
-  const headers = { Authorization: `Bearer ${token()}` };
+  const headers = { ...options.headers, Authorization: `Bearer ${token()}` };
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   try {

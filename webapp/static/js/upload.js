@@ -4,6 +4,7 @@ import { networkProblem, Problem, token } from "./session.js";
 
 const MAX_BYTES = 10 * 1024 * 1024;
 const PDF_MAGIC = "%PDF-";
+const KEPT = "upload_key";
 
 /** The code of what is wrong with the file, or null; the server checks again. */
 export async function faultOf(file) {
@@ -13,32 +14,45 @@ export async function faultOf(file) {
   return head === PDF_MAGIC ? null : "not_a_pdf";
 }
 
-/** A key by which the server knows a second try of the same file (128 random bits). */
-export function newIdempotencyKey() {
+/**
+ * The key by which the server knows a second try of this file; a reload does not change it. Whoever
+ * has the answer forgets it, since from then on the file's next upload is another one.
+ */
+function keyOf(file) {
+  const mark = [file.name, file.size, file.lastModified].join("/");
+  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  if (kept?.mark === mark) return kept.key;
   // Not crypto.randomUUID(): it is missing where the page is served over plain http.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  sessionStorage.setItem(KEPT, JSON.stringify({ mark, key }));
+  return key;
 }
 
 /**
- * Send the file; `onSent(loaded, total)` counts the bytes that have left. Resolves with the
- * accepted job, rejects with a Problem. Not fetch(): it tells nothing of an upload's progress.
+ * Send the file; `onSent(loaded, total)` counts the bytes that have left. Resolves with the accepted
+ * job, or null when `signal` aborted it; rejects with a Problem. Not fetch(): it tells nothing of an
+ * upload's progress.
  */
-export function sendFile(file, idempotencyKey, onSent) {
+export function sendFile(file, { onSent, signal }) {
   const form = new FormData();
   form.append("file", file);
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", "/api/v1/resumes/upload");
     xhr.setRequestHeader("Authorization", `Bearer ${token()}`);
-    xhr.setRequestHeader("Idempotency-Key", idempotencyKey);
+    xhr.setRequestHeader("Idempotency-Key", keyOf(file));
     xhr.responseType = "json";
     xhr.upload.onprogress = ({ loaded, total }) => onSent(loaded, total);
     xhr.onerror = () => reject(networkProblem());
+    xhr.onabort = () => resolve(null);
     xhr.onload = () => {
-      if (xhr.status === 202) resolve(xhr.response);
+      const isAccepted = xhr.status === 202;
+      if (isAccepted || xhr.status === 422) sessionStorage.removeItem(KEPT);
+      if (isAccepted) resolve(xhr.response);
       else reject(new Problem(xhr.status, xhr.response));
     };
+    signal.addEventListener("abort", () => xhr.abort());
     xhr.send(form);
   });
 }

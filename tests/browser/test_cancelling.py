@@ -1,0 +1,128 @@
+"""An upload is taken back: while it is sent, and while it waits; and what the wait looks like."""
+
+from pathlib import Path
+
+import pytest
+import requests
+from bson import ObjectId
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.upload_page import UploadPage
+from tests.eventually import eventually
+from tests.services.client import UPLOAD, ServiceClient, TestUser
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def page(quiet_page: UploadPage) -> UploadPage:
+    """Of the service without workers."""
+    return quiet_page
+
+
+def cancel(client: ServiceClient, user: TestUser, job_id: str) -> requests.Response:
+    address = f"{client.url}/api/v1/resumes/jobs/{job_id}"
+    return requests.delete(address, headers=user.headers, timeout=10)
+
+
+def test_what_is_being_sent_can_be_stopped_and_sent_after_all(
+    page: UploadPage, quiet: ServiceClient, large_pdf: Path
+) -> None:
+    user = quiet.new_user()
+    page.sign_in(user)
+    page.keep_announcements()
+    page.browser.slow_down(MEGABYTE // 4)
+    page.upload(large_pdf)
+    eventually(lambda: 0 < int(page["progress"].get_attribute("value") or 0) < 100)
+    page.tab_to("cancel")
+    page.press(Keys.ENTER)
+    page.wait_for("choose")
+
+    assert page.text("file-name") == "large.pdf"
+    assert page.focused_id == "submit"
+    assert page.announcements()[-1] == "Upload cancelled. large.pdf is still chosen."
+    assert not page.would_ask_before_leaving()
+    assert quiet.database["resume_parse_jobs"].count_documents({"user_id": ObjectId(user.id)}) == 0
+    page.browser.slow_down(-1)
+    page.press(Keys.ENTER)
+    page.wait_for_step("pending")
+    assert quiet.status(user, page.job_id)["file_name"] == "large.pdf"
+
+
+def test_what_waits_can_be_taken_back_here_or_in_another_tab(
+    page: UploadPage, quiet: ServiceClient, resume_pdf: Path
+) -> None:
+    user = quiet.new_user()
+    page.sign_in(user)
+    page.upload(resume_pdf)
+    page.wait_for_step("pending")
+    first_id = page.job_id
+    page.tab_to("cancel")
+    page.press(Keys.ENTER)
+    page.wait_for("problem")
+
+    assert page.text("problem-title") == "Upload cancelled"
+    assert page.focused_id == "problem-title"
+    assert quiet.status(user, first_id)["error_code"] == "cancelled"
+    assert page.job_id == ""
+    page.wait_for("submit").click()  # the file is still chosen
+    page.wait_for_step("pending")
+    assert page.job_id != first_id
+    eventually(lambda: page.text("link") == "Live")
+    cancel(quiet, user, page.job_id)
+    page.wait_for("problem")
+    assert page.text("problem-title") == "Upload cancelled"
+    assert page.browser.complaints() == []
+
+
+def test_who_is_too_late_is_told_so_and_goes_on_waiting(
+    page: UploadPage, quiet: ServiceClient, resume_pdf: Path
+) -> None:
+    page.sign_in(quiet.new_user())
+    page.upload(resume_pdf)
+    page.wait_for_step("pending")
+    quiet.database["resume_parse_jobs"].update_one(
+        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "processing"}}
+    )
+    # By script: the button goes as soon as the page hears of it, and a person may be faster.
+    page.browser.execute_script("document.getElementById('cancel').click()")
+    page.wait_for("job-why")
+
+    assert page.text("job-why").startswith("Too late to cancel.")
+    page.wait_for_step("processing")
+    assert not page.shows("cancel")
+
+
+def test_a_place_in_the_queue_is_shown_and_moves_on(
+    page: UploadPage, quiet: ServiceClient, resume_pdf: Path
+) -> None:
+    earlier, user = quiet.new_user(), quiet.new_user()
+    earlier_id = quiet.accepted(earlier)
+    page.sign_in(user)
+    page.upload(resume_pdf)
+    page.wait_for("place")
+    ahead = quiet.status(user, page.job_id)["position"]
+
+    assert ahead >= 1
+    assert page.text("place") == f"Uploads before yours: {ahead}."
+    cancel(quiet, earlier, earlier_id)
+    left = f"Uploads before yours: {ahead - 1}." if ahead > 1 else "You are next."
+    eventually(lambda: page.text("place") == left, within_s=20)
+    assert page.text("link") == "Live"
+
+
+def test_the_buttons_name_the_file_that_they_act_on(
+    page: UploadPage, quiet: ServiceClient, resume_pdf: Path
+) -> None:
+    page.sign_in(quiet.new_user())
+    page.choose(resume_pdf)
+    assert page.wait_for("submit").accessible_name == "Upload resume resume.pdf"
+    page.browser.block(f"*{UPLOAD}")
+    page["submit"].click()
+    page.wait_for("again")
+    page.browser.block()
+    page["again"].click()
+    page.wait_for("cancel")
+
+    assert page["cancel"].accessible_name == "Cancel upload resume.pdf"
+    assert page["progress"].get_attribute("aria-labelledby") == "progress job-file"
