@@ -264,6 +264,24 @@ def test_without_a_socket_the_page_polls_and_says_so(
     page.wait_for("ready")
 
 
+def test_what_a_live_socket_did_not_tell_is_found_by_asking(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
+) -> None:
+    page = doubled_page
+    page.sign_in(doubled.new_user())
+    page.upload(resume_pdf)
+    page.wait_for_step("processing")
+    eventually(lambda: page.text("link") == "Live")
+    # Without an event: as if the frame had been lost on its way.
+    doubled.database["resume_parse_jobs"].update_one(
+        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "failed", "error_code": "file_lost"}}
+    )
+
+    page.wait_for("problem")
+    assert not held.is_set()
+    assert page.text("problem-title") == "Your file is no longer with us"
+
+
 def test_without_a_token_the_page_says_how_to_sign_in(
     page: UploadPage, client: ServiceClient
 ) -> None:

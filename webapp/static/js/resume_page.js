@@ -64,13 +64,13 @@ function entered(form) {
 }
 
 async function save(event) {
-  if (event.submitter.value !== "save") return; // the dialog closes by itself
+  const { submitter: button, target: form } = event;
+  if (button.value !== "save") return; // the dialog closes by itself
   event.preventDefault();
-  const form = event.target;
   const { field } = form.dataset;
   const body = JSON.stringify({ [field]: entered(form) });
   const headers = { "Content-Type": "application/json", "If-Match": `"${stored.version}"` };
-  form.ariaBusy = "true";
+  button.ariaBusy = "true";
   try {
     const answer = await request(address, { method: "PATCH", body, headers });
     draw(answer);
@@ -80,7 +80,7 @@ async function save(event) {
   } catch (problem) {
     await refuse(form, problem);
   } finally {
-    form.ariaBusy = null;
+    button.ariaBusy = null;
   }
 }
 
