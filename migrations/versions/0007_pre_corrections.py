@@ -6,7 +6,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 name = "0007_pre_corrections"
-dependencies = ["0002_pre_rescue"]
+dependencies = ["0006_pre_operators"]
 
 _VERSIONS, _ACCURACY = "resume_versions", "field_accuracy"
 _VERSION = {

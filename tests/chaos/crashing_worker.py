@@ -24,10 +24,10 @@ _MID_PARSE_S = 0.01
 class CrashingStore(MongoWorkStore):
     """Ends the process around what a worker writes."""
 
-    def claim(self, job_id: str, worker: str) -> Any:
+    def claim(self, *arguments: Any, **more: Any) -> Any:
         """Claim, or end before or after it."""
         _POINT("after_poll")
-        claim = super().claim(job_id, worker)
+        claim = super().claim(*arguments, **more)
         if isinstance(claim, Claim):
             _POINT("after_claim")
         return claim

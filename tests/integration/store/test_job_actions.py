@@ -72,7 +72,8 @@ def document(database: Database[Any], job_id: str) -> dict[str, Any]:
 
 
 def last_event(database: Database[Any], job_id: str) -> dict[str, Any]:
-    [event] = database["job_events"].find({"job_id": ObjectId(job_id)}).sort("rev", -1).limit(1)
+    events = database["job_events"].find({"job_id": ObjectId(job_id)})
+    event: dict[str, Any] = events.sort("rev", -1).limit(1).next()
     return event
 
 
