@@ -532,7 +532,10 @@ def test_the_audit_says_who_did_what_to_how_many(
     [ended], cursor = audit.entries(cursor=None, limit=1)
     [begun], end = audit.entries(cursor=cursor, limit=1)
     assert end is None
-    assert begun.action, ended.action == ("operation.replay.started", "operation.replay.ended")
+    assert (begun.action, ended.action) == (
+        "operation.replay.started",
+        "operation.replay.ended",
+    )
     assert (begun.operator, begun.target, begun.reason) == (
         "ann",
         "all failed jobs with the error parser_unavailable",
