@@ -26,12 +26,9 @@ def query(wanted: JobFilter, cursor: str | None, now: datetime) -> Document:
     """Return the arguments of `find`; raise FilterError when `cursor` is none of ours."""
     by_id = bool(wanted.job_ids)
     order = [("_id", DESCENDING)] if by_id else [("created_at", DESCENDING), ("_id", DESCENDING)]
-    conditions = [
-        *_conditions(wanted, now),
-        *([] if cursor is None else _after(cursor, by_id=by_id)),
-    ]
+    after = [] if cursor is None else _after(cursor, by_id=by_id)
     return {
-        "filter": {"$and": conditions} if conditions else {},
+        "filter": {"$and": [*_conditions(wanted, now), *after]},
         "sort": order,
         "hint": _index(wanted),
     }
@@ -79,7 +76,9 @@ def _conditions(wanted: JobFilter, now: datetime) -> list[Document]:
         wanted.error_text
         and {"error_code": {"$gt": ""}, "error_message": _says(wanted.error_text)},
         wanted.user_id and {"user_id": ObjectId(wanted.user_id)},
-        wanted.since and {"created_at": {"$gte": wanted.since}},
+        # Always: MongoDB asks an index's keys only where its first field has a condition, and
+        # fetches each document otherwise.
+        {"created_at": {"$gte": wanted.since or _EPOCH}},
         wanted.until and {"created_at": {"$lt": wanted.until}},
         wanted.min_attempts and {"attempt": {"$gte": wanted.min_attempts}},
     ]
