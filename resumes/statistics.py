@@ -60,7 +60,8 @@ def percentile_s(times: tuple[int, ...], share: float) -> float | None:
             if number == len(TIME_BOUNDS_S):
                 break
             low = TIME_BOUNDS_S[number - 1] if number else 0.0
-            return low + (TIME_BOUNDS_S[number] - low) * max(0.0, wanted - below) / count
+            high = TIME_BOUNDS_S[number]
+            return min(high, low + (high - low) * max(0.0, wanted - below) / count)
         below += count
     return TIME_BOUNDS_S[-1]
 
