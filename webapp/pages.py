@@ -6,8 +6,10 @@ below `/assets/<version>/`, where the version is a hash over all of them: browse
 year, and modules that import each other by relative paths still change together.
 """
 
+import gzip
 import hashlib
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -26,9 +28,17 @@ def pages_blueprint() -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates")
     catalogs = load_catalogs()
     version = assets_version(_STATIC)
+    compressed = _compressed(_STATIC)
 
     def asset(version_asked: str, filename: str) -> Response:
         response = send_from_directory(_STATIC, filename)
+        if filename in compressed:
+            response.vary.add("Accept-Encoding")
+            if request.accept_encodings["gzip"] and response.status_code == HTTPStatus.OK:
+                response.close()
+                response.set_data(compressed[filename])
+                response.headers["Content-Encoding"] = "gzip"
+                response.set_etag(f"{version}-gzip")
         if version_asked == version:
             response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
         return response
@@ -62,6 +72,19 @@ def assets_version(folder: Path) -> str:
         digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:_VERSION_LENGTH]
+
+
+def _compressed(folder: Path) -> dict[str, bytes]:
+    """Return the texts below `folder`, compressed once and for all; fonts are compressed already.
+
+    Pages are not: what they hold for the signed in, and what an address puts into them, would show
+    in their length (the BREACH attack).
+    """
+    return {
+        path.relative_to(folder).as_posix(): gzip.compress(path.read_bytes(), mtime=0)
+        for path in folder.rglob("*")
+        if path.suffix in {".css", ".js", ".svg"}
+    }
 
 
 def _language_links() -> dict[str, str]:

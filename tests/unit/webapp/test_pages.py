@@ -1,5 +1,6 @@
 """The pages' shells, their assets and what may be kept of them."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 
 from webapp.pages import assets_version, pages_blueprint
 
+GZIP = {"Accept-Encoding": "gzip"}
 STATIC = Path(__file__).parents[3] / "webapp" / "static"
 RESUME = "/resumes/65f7a1234567890abcdef789"
 
@@ -69,6 +71,23 @@ def test_assets_are_kept_for_a_year_under_their_own_version_alone(client: FlaskC
         assert now.mimetype == "text/javascript"
     with client.get("/assets/older/js/main.js") as other:
         assert other.headers["Cache-Control"] == "no-cache"
+
+
+def test_assets_travel_compressed_to_who_takes_them_so(client: FlaskClient) -> None:
+    address = f"/assets/{assets_version(STATIC)}/vendor/pico/pico.jade.min.css"
+    with client.get(address) as plain, client.get(address, headers=GZIP) as packed:
+        assert "Content-Encoding" not in plain.headers
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.data) == plain.data
+        assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data) / 4
+        assert packed.mimetype == plain.mimetype == "text/css"
+        assert plain.vary.as_set() == packed.vary.as_set() == {"accept-encoding"}
+
+
+def test_fonts_travel_as_they_are(client: FlaskClient) -> None:
+    font = "plus-jakarta-sans-latin-wght-normal.woff2"
+    with client.get(f"/assets/x/vendor/plus-jakarta-sans/{font}", headers=GZIP) as answer:
+        assert "Content-Encoding" not in answer.headers
 
 
 def test_nothing_beside_the_assets_is_served(client: FlaskClient) -> None:
