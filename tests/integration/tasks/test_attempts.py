@@ -14,6 +14,7 @@ from resumes.errors import (
     AttemptsExhaustedError,
     FileLostError,
     LetterMissingError,
+    ParserRejectedError,
     ParserUnavailableError,
     RunLaterError,
     StoppedEarlyError,
@@ -252,6 +253,29 @@ def test_a_transient_failure_leaves_the_job_pending_until_its_attempts_are_used_
     job = the_job(migrated)
     assert (job["status"], job["attempt"], job["dead_letter"]) == ("failed", 2, "due")
     assert parser.calls == 2
+
+
+def test_the_history_tells_where_an_attempt_failed(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    parser.answer.set()
+    parser.errors = [ParserUnavailableError(), ParserRejectedError("Nguyễn's file is no PDF.")]
+    with pytest.raises(RunLaterError):
+        parse_resume().run(job_id)
+    make_due(migrated)
+    with pytest.raises(ParserRejectedError):
+        parse_resume().run(job_id)
+    ends = migrated["job_events"].find({"from": "processing"}, sort=[("rev", 1)])
+    for event, error in zip(ends, ("Unavailable", "Rejected"), strict=True):
+        first, *calls = event["trace"].splitlines()
+        assert first == f"resumes.errors.Parser{error}Error"
+        assert calls[0].startswith("  resumes/parse.py:")
+        assert calls[-1].startswith("  tests/integration/tasks/test_attempts.py:")
+        assert calls[-1].endswith(" in HeldParser.parse")
+        assert "Nguyễn" not in event["trace"]
 
 
 def test_what_the_parser_asks_for_is_granted(
