@@ -1,5 +1,8 @@
 """A user takes an upload back: over HTTP, before a worker has it and beside one."""
 
+import math
+from datetime import UTC, datetime, timedelta
+
 import pytest
 import requests
 from bson import ObjectId
@@ -116,3 +119,21 @@ def test_the_place_in_the_queue_moves_when_one_before_is_gone(quiet: ServiceClie
     assert after.json()["estimate_s"] is None
     assert quiet.get(path, second, If_None_Match=after.headers["ETag"]).status_code == 304
     assert quiet.status(first, first_id)["position"] is None
+
+
+def test_an_estimate_comes_from_what_ended_in_the_last_minutes(quiet: ServiceClient) -> None:
+    quiet.accepted(quiet.new_user())
+    user = quiet.new_user()
+    job_id = quiet.accepted(user)
+    this_minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    minutes = [this_minute + timedelta(minutes=number) for number in range(-8, 3)]
+    kept = quiet.database["job_minutes"]
+    for minute in minutes:
+        kept.update_one({"_id": minute}, {"$set": {"completed": 7}}, upsert=True)
+    try:
+        place = quiet.status(user, job_id)
+    finally:
+        kept.update_many({"_id": {"$in": minutes}}, {"$unset": {"completed": ""}})
+
+    assert place["position"] >= 1
+    assert place["estimate_s"] == math.ceil(60 * place["position"] / 7)

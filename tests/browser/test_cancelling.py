@@ -1,5 +1,6 @@
 """An upload is taken back: while it is sent, and while it waits; and what the wait looks like."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def test_a_place_in_the_queue_is_shown_and_moves_on(
     left = f"Uploads before yours: {ahead - 1}." if ahead > 1 else "You are next."
     eventually(lambda: page.text("place") == left, within_s=20)
     assert page.text("link") == "Live"
+
+
+def test_an_estimate_is_shown_where_there_is_one(
+    page: UploadPage, quiet: ServiceClient, resume_pdf: Path
+) -> None:
+    quiet.accepted(quiet.new_user())
+    page.sign_in(quiet.new_user(), "?lang=vi")
+    this_minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    minutes = [this_minute + timedelta(minutes=number) for number in range(-8, 3)]
+    kept = quiet.database["job_minutes"]
+    for minute in minutes:
+        kept.update_one({"_id": minute}, {"$set": {"completed": 1000}}, upsert=True)
+    page.upload(resume_pdf)
+    page.wait_for("place")
+    kept.update_many({"_id": {"$in": minutes}}, {"$unset": {"completed": ""}})
+
+    assert page.text("place").endswith("Dự kiến đến lượt bạn sau khoảng 1 phút.")
 
 
 def test_the_buttons_name_the_file_that_they_act_on(
