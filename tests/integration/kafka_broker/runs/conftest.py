@@ -20,9 +20,11 @@ def make_watched(make_broker: "MakeBroker", database: "Database[Any]") -> "MakeB
     from tasks.kafka_broker.control import ObeyControl
     from tasks.kafka_broker.runs import RunRecorder
 
-    def make(*, keeps_arguments: bool = False, **options: Any) -> "KafkaBroker":
+    def make(
+        *, keeps_arguments: bool = False, asks_every_s: float = 0.1, **options: Any
+    ) -> "KafkaBroker":
         broker = make_broker(**options)
-        broker.add_middleware(ObeyControl(database, interval_s=0.1))
+        broker.add_middleware(ObeyControl(database, interval_s=asks_every_s))
         recorder = RunRecorder(database, keeps_arguments=keeps_arguments, interval_s=0.1)
         broker.add_middleware(recorder)
         return broker

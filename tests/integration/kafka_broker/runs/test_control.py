@@ -64,6 +64,19 @@ def test_a_cancelled_task_never_runs_and_leaves_its_queue(
     assert noting.ran == ["kept"]
 
 
+def test_a_worker_that_starts_asks_before_it_begins(
+    make_watched: MakeBroker, start_worker: StartWorker, database: Database[Any]
+) -> None:
+    noting = Noting(make_watched(asks_every_s=3600))
+    noting.go.send("cancelled")
+    noting.go.send("kept")
+    (task, _) = noting.broker.waiting("default").page("normal").tasks
+    assert Control(noting.broker, database).cancel(task, by="ann", reason="") == ""
+    start_worker(noting.broker)
+    noting.broker.join("default", timeout=30_000)
+    assert noting.ran == ["kept"]
+
+
 def test_a_worker_that_runs_hears_of_it(
     noting: Noting, control: Control, start_worker: StartWorker
 ) -> None:
