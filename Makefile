@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos chaos-short bench lint audit types migrate clean-data pin
+.PHONY: help setup run demo test browser screenshots chaos chaos-short bench lint audit types migrate clean-data pin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,14 @@ test: lint types ## all checks and tests, on servers of their own
 	@$(BIN)/python -m devstack.chromium
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(or $(ARGS),--ignore $(CHAOS))
 	$(if $(ARGS),,$(BIN)/python -m pytest $(CHAOS))
+
+browser: $(INSTALLED) ## the pages in a real Chromium; a part of `make test`
+	@$(BIN)/python -m devstack.chromium
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+screenshots: $(INSTALLED) ## every view in light and dark into .data/screenshots, two into docs/images
+	@$(BIN)/python -m devstack.chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 chaos: $(INSTALLED) ## the fault matrix on the real processes, into docs/reliability.md; an hour of a quiet machine
 	@$(BIN)/python -m tests.chaos $(ARGS)
