@@ -137,9 +137,10 @@ def totals_are_right(database: Database[Any]) -> bool:
     states["pending"] += states["retrying"]
     totals = MongoStatistics(database).totals()
     kept = {str(state): getattr(totals, state) for state in JobState}
-    assert kept == {str(state): states[state] for state in JobState}
+    counted = {str(state): states[state] for state in JobState}
+    assert kept == counted, f"kept {kept}, but counted {counted}"
     codes = Counter(job["error_code"] for job in jobs if state_of(job) == "failed")
-    assert totals.failed_by_code == codes
+    assert totals.failed_by_code == codes, f"kept {totals}, but counted {codes}"
     return True
 
 
@@ -160,7 +161,7 @@ def _check_minute(minute: Minute, events: list[dict[str, Any]]) -> None:
         if event["to"] in ("completed", "failed") and event["from"] != "failed"
     ]
     codes = Counter(event["reason"] for event in ends if event["to"] == "failed")
-    assert minute == Minute(
+    counted = Minute(
         at=minute.at,
         created=sum(event["from"] is None for event in events),
         completed=sum(event["to"] == "completed" for event in events),
@@ -170,6 +171,7 @@ def _check_minute(minute: Minute, events: list[dict[str, Any]]) -> None:
         failed_by_code=dict(codes),
         times=minute.times,
     )
+    assert minute == counted, f"kept {minute}, but counted {counted}"
     assert sum(minute.times) == len(ends)
 
 

@@ -108,13 +108,13 @@ def test_what_happens_during_the_first_count_counts_once(
 
 def await_more(database: Database[Any], number: int) -> None:
     before = events(database)
-    eventually(lambda: events(database) > before + number)
+    eventually(lambda: events(database) > before + number, within_s=30)
 
 
 def await_rest(folded: Database[Any]) -> None:
     """Let a fold go on until it finds nothing more."""
     with folding(folded) as batches:
-        eventually(lambda: batches and batches[-1] == 0)
+        eventually(lambda: batches and batches[-1] == 0, within_s=30)
 
 
 @pytest.mark.usefixtures("kept")
@@ -132,7 +132,7 @@ def test_figures_are_right_whatever_dies(
 ) -> None:
     chance = random.Random(7)
     with living(migrated, threads=2, seed=2):
-        for _ in range(12):
+        for _ in range(6):
             moments = [chance.randrange(4, 60) for _ in range(2)]
             processes = [fold_process(mongo_uri, migrated.name, number) for number in moments]
             assert [process.wait(timeout=60) for process in processes] == 2 * [-signal.SIGKILL]
@@ -150,11 +150,11 @@ def fold_process(uri: str, name: str, moments: int) -> subprocess.Popen[bytes]:
     "failure",
     [
         {"closeConnection": True},
-        {"errorCode": 91},
+        {"errorCode": 251, "errorLabels": ["TransientTransactionError"]},
         # Committed, but the answer says nothing of it.
-        {"writeConcernError": {"code": 91, "errmsg": "away"}, "errorLabels": []},
+        {"writeConcernError": {"code": 64, "errmsg": "late", "errInfo": {"wtimeout": True}}},
     ],
-    ids=["connection cut", "refused", "answer lost"],
+    ids=["connection cut", "not committed", "answer lost"],
 )
 @pytest.mark.usefixtures("kept")
 def test_figures_are_right_when_commits_fail(
@@ -194,10 +194,11 @@ def test_after_a_lost_history_the_totals_are_right_again(
         eventually(lambda: batches)
         assert totals_are_right(migrated)
         live(migrated, 50)
-        eventually(lambda: sum(batches) == 50, why="the minutes do not have what was lost")
+        eventually(lambda: sum(batches) == 50, within_s=30, why="no minute has the rest")
         assert totals_are_right(migrated)
 
 
+@pytest.mark.usefixtures("kept")
 def test_after_the_events_were_dropped_the_totals_are_right_again(
     migrated: Database[Any], folded: Database[Any]
 ) -> None:
@@ -206,14 +207,14 @@ def test_after_the_events_were_dropped_the_totals_are_right_again(
         eventually(lambda: sum(batches) == 20)
         migrated[EVENTS].drop()
         live(migrated, 50)
-        eventually(lambda: totals_are_right(migrated))
+        eventually(lambda: totals_are_right(migrated), within_s=30)
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_position_moves_on_when_nothing_happens(
     migrated: Database[Any], folded: Database[Any]
 ) -> None:
-    long_ago = datetime.now(UTC) - timedelta(minutes=1)
+    long_ago = AT.replace(year=2025)
     migrated[TOTALS].update_one({}, {"$set": {"as_of": long_ago}})
     with folding(folded):
         eventually(lambda: MongoStatistics(migrated).totals().as_of != long_ago)
@@ -228,7 +229,7 @@ def test_a_backlog_is_counted_without_pauses(
     event = {"from": None, "to": "pending", "rev": 1, "at": AT, "user_id": ObjectId()}
     migrated[EVENTS].insert_many([{**event, "job_id": ObjectId()} for _ in range(2_500)])
     with folding(folded) as batches:
-        eventually(lambda: sum(batches) == 2_500)
+        eventually(lambda: sum(batches) == 2_500, within_s=30)
     assert [size for size in batches if size] == [1_000, 1_000, 500]
     assert MongoStatistics(migrated).totals().pending == 2_500
 
