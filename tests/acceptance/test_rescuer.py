@@ -1,4 +1,4 @@
-"""An accepted upload ends, also when its record never was, or is gone: the rescuer process."""
+"""The rescuer process: an upload ends, also without its record, and the figures tell of it."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +11,7 @@ from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
 from resumes.ports import NewJob
+from store.statistics_reads import MongoStatistics
 from store.uploads import MongoUploadStore
 from tests.eventually import eventually
 from tests.services.client import SMALL_PDF, ServiceClient, TestUser
@@ -116,3 +117,14 @@ def test_a_backlog_is_not_published_again(
     for job_id, user in jobs.items():
         assert client.ended(user, job_id, within_s=60)["status"] == "completed"
     assert double.calls == len(jobs)
+
+
+def test_the_rescuer_keeps_the_figures(client: ServiceClient, stack: ServiceStack) -> None:
+    user = client.new_user()
+    client.ended(user, client.accepted(user))
+    statistics = MongoStatistics(client.database)
+    eventually(lambda: statistics.totals().completed == 1)
+    last = statistics.minutes(last=5)
+    assert sum(minute.created for minute in last) == sum(minute.completed for minute in last) == 1
+    ready = requests.get(f"{stack.rescuer_url}/readyz", timeout=10).json()
+    assert ready["checks"]["statistics"] is True
