@@ -4,6 +4,7 @@
 each read's times in milliseconds: the first one, and median and worst of those after it.
 """
 
+import json
 import logging
 import random
 import statistics
@@ -38,6 +39,7 @@ _BATCH = 10_000
 _EVENTS = 12
 _NOW = datetime.now(UTC).replace(microsecond=0)
 _PERIOD = timedelta(days=60)
+_CV_DATA = json.dumps({"skills": ["Python"] * 50})
 
 Document = dict[str, Any]
 
@@ -151,7 +153,7 @@ def _jobs() -> Iterator[Document]:
 
 
 def _completed() -> Document:
-    return {"status": "completed", "resume_id": ObjectId(), "cv_data": '{"skills": []}' * 20}
+    return {"status": "completed", "resume_id": ObjectId(), "cv_data": _CV_DATA}
 
 
 def _failed() -> Document:
