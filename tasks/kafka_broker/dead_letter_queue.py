@@ -15,9 +15,9 @@ from .clients import Clients
 from .config import MAX_DEAD_LETTER_BYTES, QueueConfig
 from .errors import RecordTooLargeError
 from .letter_reader import LetterReader
-from .letter_scan import NoSuchLetterError, scan
+from .letter_scan import NoSuchLetterError, place_of, scan
 from .letters import Letter, LetterFilter, replayed
-from .letters_back import place_of, scan_back
+from .letters_back import scan_back
 from .observer import BrokerObserver
 from .pace import Pace
 from .producer import Publisher

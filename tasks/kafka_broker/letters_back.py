@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from .letter_reader import LetterReader
-from .letter_scan import NoSuchLetterError
+from .letter_scan import place_of
 from .letters import Letter, LetterFilter
 
 #: Read at a time: Kafka reads forwards only.
@@ -37,11 +37,3 @@ def scan_back(
                 if wanted.include_handled or not letter.is_handled:
                     yield replace(letter, queue=routes.get(letter.original_topic or ""))
             stop = window.start
-
-
-def place_of(letter_id: str) -> tuple[int, int]:
-    """Read `partition:offset`; raise NoSuchLetterError for anything else."""
-    partition, _, offset = letter_id.partition(":")
-    if not (partition.isascii() and partition.isdigit() and offset.isascii() and offset.isdigit()):
-        raise NoSuchLetterError(f"{letter_id!r} is no place of a letter; one looks like 0:17")
-    return int(partition), int(offset)

@@ -12,11 +12,12 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import Middleware
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tasks.kafka_broker import KafkaBroker, QueueOptions, Retries
 from tasks.kafka_broker.clients import Clients
-from tasks.kafka_broker.dead_letter_queue import DeadLetterQueue, Outcome, dead_letter_queues
+from tasks.kafka_broker.dead_letter_queue import DeadLetterQueue, Outcome, Page, dead_letter_queues
 from tasks.kafka_broker.letter_scan import NoSuchLetterError
 from tasks.kafka_broker.letters import LetterFilter
 from tests.eventually import eventually
@@ -83,6 +84,51 @@ def test_letters_are_paged_oldest_first_and_filtered(letters: DeadLetterQueue, l
     assert letters.get("0:2").queue == "default"
 
 
+def test_the_latest_letters_are_paged_newest_first(letters: DeadLetterQueue, log: Log) -> None:
+    names = [f"{number:03d}" for number in range(450)]  # more than is read at a time
+    _bury(log, letters, *names)
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = letters.latest(ALL, limit=100, cursor=cursor)
+        seen += [_value(letter.record) for letter in page.letters]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == names[::-1]
+    handled = frozenset({"0:449", "0:0"})
+    assert len(_done(letters.discard(LetterFilter(letter_ids=handled)))) == 2
+    [newest] = letters.latest(ALL, limit=1).letters
+    assert (_value(newest.record), newest.queue) == ("448", "default")
+    everything = LetterFilter(include_handled=True)
+    [first] = letters.latest(everything, limit=1).letters
+    assert (_value(first.record), first.is_handled) == ("449", True)
+    assert [_value(one.record) for one in letters.latest(everything, cursor="0:1").letters] == [
+        "000"
+    ]
+    assert letters.latest(ALL, cursor="0:1") == Page([], None)
+    with pytest.raises(NoSuchLetterError):
+        letters.latest(ALL, cursor="x")
+
+
+def test_letters_that_were_dealt_with_elsewhere_are_marked_unread(
+    letters: DeadLetterQueue, log: Log
+) -> None:
+    _bury(log, letters, "a", "b", "c")
+    assert letters.mark_handled(["0:2", "0:0", "0:9", "7:0"]) == frozenset()
+    assert _values(letters) == ["b"]
+    assert letters.count().unhandled == 1
+
+
+def test_a_letter_that_cant_be_marked_yet_is_said(letters: DeadLetterQueue, log: Log) -> None:
+    for number in range(24_001):
+        log.producer.send(letters.topic, value=b"%d" % number)
+    log.producer.flush(30)
+    assert letters.mark_handled(["0:24000", "0:1"]) == {"0:24000"}
+    assert letters.mark_handled(["0:24000", "0:0"]) == frozenset()
+    assert letters.count().unhandled == 23_998
+
+
 @pytest.mark.parametrize("place", ["0:4", "1:0", "0", "x:y", "", "-1:0", "0:٣"])
 def test_a_place_without_a_letter_is_said_to_have_none(
     letters: DeadLetterQueue, log: Log, place: str
@@ -124,6 +170,29 @@ def test_a_failed_task_is_put_back_runs_again_and_its_next_letter_tells_of_the_f
     (refused,) = queue.replay(ALL)
     assert "replayed 3 times already" in str(refused.refusal)
     assert len(_done(queue.replay(ALL, max_replays=4))) == 1
+
+
+def test_who_hears_of_a_task_that_is_given_up_hears_where_its_letter_lies(
+    make_broker: MakeBroker, start_worker: StartWorker, kafka_bootstrap: str
+) -> None:
+    places: list[str | None] = []
+
+    class Notes(Middleware):
+        def after_nack(self, broker: dramatiq.Broker, message: Any) -> None:  # noqa: ARG002
+            places.append(message.letter_id)
+
+    broker = make_broker(middleware=[Retries(max_retries=0), Notes()])
+
+    @dramatiq.actor(broker=broker)
+    def fail(number: int) -> None:
+        raise ValueError(number)
+
+    for number in range(3):
+        fail.send(number)
+    start_worker(broker)
+    eventually(lambda: len(places) == 3)
+    (queue,) = dead_letter_queues(Clients([kafka_bootstrap], {}), broker.queues.values())
+    assert sorted(map(str, places)) == [one.letter_id for one in queue.page(ALL).letters]
 
 
 def test_a_replay_goes_back_to_its_lane_byte_for_byte_and_is_done_once(
