@@ -76,7 +76,8 @@ def _measure(bootstrap: str, mongo_uri: str) -> dict[str, list[Drained]]:
             namespace = f"recording-{number}-{kind}"
             broker, _ = _broker(bootstrap, namespace)
             go = broker.get_actor("go")
-            broker.enqueue_many([go.message() for _ in range(_WARM_UP + TASKS)])
+            for _ in range((_WARM_UP + TASKS) // _WARM_UP):
+                broker.enqueue_many([go.message() for _ in range(_WARM_UP)])
             broker.close()
             command = [sys.executable, "-m", "bench.run_recording", bootstrap, namespace]
             ran = subprocess.run(
