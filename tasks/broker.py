@@ -34,6 +34,8 @@ def build_broker(
         ShutdownNotifications(),
     ]
     return KafkaBroker(
+        # Also names what the queues share: another service on the same Kafka has its own.
+        group_id=group_id,
         queues={
             topic: QueueOptions(
                 topic=topic,

@@ -13,7 +13,8 @@ _ITEM_TIME_S = 90 * 24 * 3600
 _LETTER_TIME_S = 30 * 24 * 3600
 _ENTRY = {
     "at": {"bsonType": "date"},
-    "operator": {"bsonType": "string", "minLength": 1},
+    # Empty: nobody who is known, as when signing in is refused.
+    "operator": {"bsonType": "string"},
     "action": {"bsonType": "string", "minLength": 1},
     "target": {"bsonType": "string"},
 }
