@@ -59,6 +59,9 @@ class ResendOperations:
         Raises StoreUnavailableError, QueueUnavailableError or PublishFailedError.
         """
         sent = 0
+        # Mostly there is nothing, and nothing to ask Kafka then.
+        if not self.operations.overdue(None, grace_s=self.grace_s, limit=1):
+            return sent
         handled_until = self.queue.handled_until()
         found = self.operations.overdue(handled_until, grace_s=self.grace_s, limit=_OPERATIONS)
         for overdue in found:
