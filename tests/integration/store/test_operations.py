@@ -203,6 +203,34 @@ def test_of_a_users_failed_jobs_a_dry_run_counts_one(
     assert counts == [(1, {"job_in_flight": 2})] * 2
 
 
+def test_a_dry_run_knows_the_users_of_jobs_that_it_saw_long_before(
+    operations: Operations, make_runner: Callable[..., RunOperation], migrated: Database[Any]
+) -> None:
+    now = datetime.now(UTC)
+    job = {
+        **dict.fromkeys(("file_name", "sha256", "error_message"), "x"),
+        "status": "failed",
+        "rev": 1,
+        "attempt": 1,
+        "max_attempts": 1,
+        "size": 1,
+        "error_code": "x",
+        "created_at": now,
+        "updated_at": now,
+    }
+    # More than are looked at together.
+    users = migrated["user"].insert_many({"resume": None} for _ in range(600)).inserted_ids
+    owners = [*users, users[0]]
+    inserted = migrated["resume_parse_jobs"].insert_many({**job, "user_id": u} for u in owners)
+    migrated["resume_files"].insert_many(
+        {"_id": job_id, "data": PDF} for job_id in inserted.inserted_ids
+    )
+    started = run(make_runner(), operations.start(new(is_dry_run=True)))
+    ended = operations.get(started.id)
+    assert ended is not None
+    assert (ended.done, ended.refusals) == (600, {"job_in_flight": 1})
+
+
 def test_the_report_comes_in_pages(
     operations: Operations,
     make_runner: Callable[..., RunOperation],
@@ -343,6 +371,31 @@ def test_two_runners_at_once_do_each_job_once(
     assert (ended.status, ended.done, ended.refused) == (OperationStatus.DONE, 6, 0)
     assert queue.published == job_ids
     assert runs.take(started.id, 0) is None
+
+
+def test_what_an_operation_did_to_a_job_it_does_not_do_again(
+    operations: Operations,
+    make_runner: Callable[..., RunOperation],
+    fail_jobs: Callable[..., list[str]],
+    work: MongoWorkStore,
+    runs: MongoOperationRuns,
+    migrated: Database[Any],
+) -> None:
+    """A worker that was frozen before it acted; meanwhile the job was replayed and failed again."""
+    [job_id] = fail_jobs(1)
+    started = run(make_runner(), operations.start(new()))
+    claim = work.claim(job_id, "two")
+    assert isinstance(claim, Claim)
+    work.fail(claim, "parser_unavailable", "Away again.")
+    late = Doing("ann", operation_id=started.id)
+    actions = MongoJobActions(migrated, max_attempts=5)
+    assert actions.act(OperationKind.REPLAY, job_id, late) is None
+    job = migrated["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)}) or {}
+    assert (job["status"], job["replays"]) == ("failed", 1)
+    runs.note(started.id, {job_id: Refusal.FILE_GONE})
+    ended = operations.get(started.id)
+    assert ended is not None
+    assert (ended.done, ended.refused) == (1, 0)
 
 
 def test_a_record_of_an_earlier_turn_does_nothing(
