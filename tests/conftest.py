@@ -1,6 +1,8 @@
 """What every test may ask for: a database and names of its own; and the markers, by folder."""
 
+import gc
 import secrets
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ pytest_plugins = [
 ]
 
 _TESTS = Path(__file__).parent
+# kafka-python leaves sockets of connections that were refused, or given up on their way, to the
+# garbage collector, which may come during another test or after the last one.
+_LEFT_SOCKET = r"unclosed .socket\.socket"
 _MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "chaos", "architecture"}
 
 
@@ -30,6 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )
+    config.addinivalue_line("filterwarnings", f"ignore:{_LEFT_SOCKET}:ResourceWarning")
+
+
+def pytest_sessionfinish() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _LEFT_SOCKET, ResourceWarning)
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,28 +49,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(_TESTS).parts[0]
         if folder in _MARKED_FOLDERS:
             item.add_marker(folder)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _close_sockets_of_kafka() -> Iterator[None]:
-    """Close what kafka-python leaves to the garbage collector, which may come in any test.
-
-    That is the socket of a connection that was refused, or given up on its way.
-    """
-    from kafka.net.inet import KafkaNetSocket
-
-    connect = KafkaNetSocket.sock_connect
-
-    async def connect_or_close(self: Any, net: Any, sock: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return await connect(self, net, sock, *args, **options)
-        except BaseException:  # a task that is given up ends with GeneratorExit
-            sock.close()
-            raise
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KafkaNetSocket, "sock_connect", connect_or_close)
-        yield
 
 
 @pytest.fixture

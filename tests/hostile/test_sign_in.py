@@ -77,7 +77,7 @@ def is_refused(answer: Answer) -> bool:
 def test_values_are_text(target: Target, ann: Credentials, where: str, value: str) -> None:
     answer = submit(target, **{**ann._asdict(), where: value})
     assert is_refused(answer)
-    for hole in (b"<script>alert", b"49", b"<img>"):
+    for hole in (b"<script>alert", b'value="49"', b"<img>"):
         assert hole not in answer.body
 
 

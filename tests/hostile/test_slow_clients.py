@@ -99,7 +99,7 @@ def test_slow_clients_hold_nobody_up_and_are_cut_off(
         return {name: count for name, count in counts.items() if count}
 
     patience = {slow.__name__: CROWDS[slow] for slow in (never_reads, drips_a_body, drips_chunks)}
-    eventually(lambda: patience.items() <= left().items(), why="all are connected")
+    eventually(lambda: patience.items() <= left().items(), within_s=30, why="all are connected")
     for _ in range(10):
         assert target.ask(request("GET", "/livez")).status == 200
         assert target.get(f"{JOB_STATUS}?job_id={user.id}", user).status_code == 404

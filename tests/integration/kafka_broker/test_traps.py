@@ -58,6 +58,7 @@ def test_trap_1_a_next_of_a_pipeline_that_cannot_be_sent_is_not_lost(
     assert began.wait(20)
     topic = broker.queues["next"].topic
     log.admin.delete_topics([topic])
+    eventually(lambda: topic not in log.admin.list_topics(), within_s=20)
     may_end.set()
     with pytest.raises(dramatiq.QueueJoinTimeout):
         broker.join("default", timeout=1500)
