@@ -126,13 +126,13 @@ class _Shell:
 
 
 def _page(status: int, *, fault: str = "") -> Response:
-    html = render_template(
-        "dashboard/sign_in.html",
-        shell=_Shell(),
-        fault=fault,
-        name=as_name(request.form.get("name", "")),
-        next_address=safe_next(request.values.get("next", "")),
-    )
+    values = {
+        "shell": _Shell(),
+        "fault": fault,
+        "name": as_name(request.form.get("name", "")),
+        "next_address": safe_next(request.values.get("next", "")),
+    }
+    html = render_template("dashboard/sign_in.html", **values)
     return Response(html, status, {"Cache-Control": "no-store"})
 
 
