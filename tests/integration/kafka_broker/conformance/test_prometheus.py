@@ -44,8 +44,11 @@ def metrics_url(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> Iter
 
 
 def _sums(url: str) -> dict[str, float]:
-    """Return the value of each metric of the actor `go`."""
-    text = requests.get(url, timeout=5).text
+    """Return the value of each metric of the actor `go`; none before there is a server."""
+    try:
+        text = requests.get(url, timeout=5).text
+    except requests.ConnectionError:  # dramatiq starts it in a process of its own
+        return {}
     return {
         sample.name: sample.value
         for family in text_string_to_metric_families(text)
@@ -78,4 +81,4 @@ def test_messages_errors_retries_and_dead_letters_are_counted(
         "dramatiq_messages_inprogress": 0,
         "dramatiq_message_duration_milliseconds_count": 5,
     }
-    eventually(lambda: expected.items() <= _sums(metrics_url).items(), within_s=10)
+    eventually(lambda: expected.items() <= _sums(metrics_url).items(), within_s=30)
