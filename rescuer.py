@@ -28,9 +28,9 @@ from tasks.metrics import (
     STATISTICS_EVENTS,
     STATISTICS_LAST_ANSWER,
 )
-from tasks.operations import JobLetterMarks, WatchedOperationQueue, declare_run_operation
+from tasks.operations import ActorOperationQueue, declare_run_operation
 from tasks.probe_server import start_probe_server
-from tasks.queue import WatchedParseQueue
+from tasks.queue import ActorParseQueue, JobLetters
 
 log = structlog.get_logger(__name__)
 
@@ -109,20 +109,20 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     actor = declare_parse_resume(broker, kafka.resume_parse_topic, _not_a_worker)
     rescue = RescueJobs(
         jobs=MongoRescueStore(database, failed_file_retention=jobs.failed_file_retention),
-        queue=WatchedParseQueue(actor, broker),
+        queue=ActorParseQueue(actor),
         grace_s=jobs.rescue_after.total_seconds(),
     )
     rounds = Rounds(
         rescue,
         operations=ResendOperations(
             operations=MongoOperationRuns(database),
-            queue=WatchedOperationQueue(
-                declare_run_operation(broker, kafka.resume_parse_topic, _not_a_runner), broker
+            queue=ActorOperationQueue(
+                declare_run_operation(broker, kafka.resume_parse_topic, _not_a_runner)
             ),
             grace_s=jobs.rescue_after.total_seconds(),
         ),
         letters=CloseLetters(
-            MongoClosedLetters(database), JobLetterMarks(broker, kafka.resume_parse_topic)
+            MongoClosedLetters(database), JobLetters(broker, kafka.resume_parse_topic)
         ),
         interval_s=jobs.rescue_interval.total_seconds(),
     )

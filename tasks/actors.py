@@ -5,7 +5,6 @@ failed job's error becomes a dead letter, `Retry` sends the record to the delay 
 leaves it where it is.
 """
 
-import math
 import re
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from resumes.ports import JobRecord
 from tasks.kafka_broker import KafkaBroker, PutBack
 from tasks.kafka_broker.message import KafkaMessage
 from tasks.metrics import JOB_SECONDS, JOBS_PROCESSED, JOBS_RETRIED
+from tasks.queue import to_ms
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class ParseResumeRunner:
             reason = getattr(later.__cause__, "code", later.code)
             JOBS_RETRIED.labels(reason).inc()
             job_log.info("job.waits", delay_s=round(later.delay_s, 3), reason=reason)
-            raise Retry(delay=_to_ms(later.delay_s)) from None
+            raise Retry(delay=to_ms(later.delay_s)) from None
         except (StoreUnavailableError, QueueUnavailableError, StoppedEarlyError) as error:
             job_log.warning("job.put_back", code=error.code)
             raise PutBack from error
@@ -127,11 +127,6 @@ def _current_record() -> JobRecord | None:
     is_valid = _TRACEPARENT.fullmatch(traceparent) is not None
     place = RecordPlace(record.topic, record.partition, record.offset)
     return JobRecord(place, traceparent if is_valid else "")
-
-
-def _to_ms(delay_s: float) -> int:
-    # Not 0: dramatiq would take it as "no delay given".
-    return max(1, math.ceil(delay_s * 1000))
 
 
 def log_claim(claim: Claim) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable
 
-from dramatiq.errors import BrokerConnectionError
-
-from resumes.errors import QueueUnavailableError
 from resumes.job import is_object_id
 from tasks.kafka_broker import DeadLetterQueue, KafkaBroker, LetterFilter
 from tasks.kafka_broker.dead_letter_queue import Outcome
 from tasks.kafka_broker.letter_scan import NoSuchLetterError
 from tasks.kafka_broker.letters import Letter
+from tasks.queue import queue_errors
 
 _SCANNED = 500
 #: A letter that was replayed so often is refused.
@@ -58,11 +56,10 @@ class LettersBrowser:
     def get(self, letter_id: str) -> Letter | None:
         """Return one of them."""
         try:
-            return self._queue().get(letter_id)
+            with queue_errors():
+                return self._queue().get(letter_id)
         except NoSuchLetterError:
             return None
-        except BrokerConnectionError as error:
-            raise QueueUnavailableError from error
 
     def job_of(self, letter: Letter) -> str | None:
         """Return the job that it belongs to, None when that is none of ours."""
@@ -84,22 +81,20 @@ class LettersBrowser:
     ) -> bool:
         wanted = LetterFilter(letter_ids=frozenset({letter_id}))
         try:
-            outcomes = list(act(self._queue(), wanted))
+            with queue_errors():
+                outcomes = list(act(self._queue(), wanted))
         except NoSuchLetterError:
             return False
-        except BrokerConnectionError as error:
-            raise QueueUnavailableError from error
         return any(outcome.refusal is None for outcome in outcomes)
 
     def _latest(
         self, cursor: str | None, limit: int, wanted: LetterFilter
     ) -> tuple[list[Letter], str | None]:
         try:
-            page = self._queue().latest(wanted, limit=limit, cursor=cursor)
+            with queue_errors():
+                page = self._queue().latest(wanted, limit=limit, cursor=cursor)
         except NoSuchLetterError:
             return [], None
-        except BrokerConnectionError as error:
-            raise QueueUnavailableError from error
         return page.letters, page.cursor
 
     def _queue(self) -> DeadLetterQueue:

@@ -4,13 +4,11 @@ Runs on dramatiq's worker threads. What can't go on now comes again as the same 
 leaves it where it is, `Retry` sends it to the delay tiers.
 """
 
-import math
-from collections.abc import Callable, Collection
-from datetime import datetime
+from collections.abc import Callable
 
 import dramatiq
 import structlog
-from dramatiq.errors import BrokerConnectionError, Retry
+from dramatiq.errors import Retry
 
 from resumes.errors import (
     PublishFailedError,
@@ -22,6 +20,7 @@ from resumes.errors import (
 from resumes.operation_ports import Turn
 from resumes.run_operation import RunOperation
 from tasks.kafka_broker import KafkaBroker, PutBack
+from tasks.queue import ActorQueue, to_ms
 
 log = structlog.get_logger(__name__)
 
@@ -59,38 +58,13 @@ def declare_run_operation(
     return run_operation
 
 
-class ActorOperationQueue:
-    """The queue as the core sees it; one per process, safe for concurrent calls."""
-
-    def __init__(self, actor: dramatiq.Actor[..., None]) -> None:
-        self._actor = actor
+class ActorOperationQueue(ActorQueue):
+    """The operations' queue."""
 
     def send(self, operation_id: str, turn: int, *, delay_s: float = 0) -> None:
         """Return when Kafka has acknowledged the record; raise PublishFailedError otherwise."""
-        try:
-            self._actor.send_with_options(
-                kwargs={"operation_id": operation_id, "turn": turn},
-                key=operation_id,
-                delay=_to_ms(delay_s) if delay_s else None,
-            )
-        except BrokerConnectionError as error:
-            raise PublishFailedError from error
-
-
-class WatchedOperationQueue(ActorOperationQueue):
-    """The same for the rescuer, who sends only what the workers have not got any more."""
-
-    def __init__(self, actor: dramatiq.Actor[..., None], broker: KafkaBroker) -> None:
-        super().__init__(actor)
-        self._broker = broker
-        self._queue_name = actor.queue_name
-
-    def handled_until(self) -> datetime | None:
-        """Return when the oldest record was published that is not done; None: all are."""
-        try:
-            return self._broker.handled_until(self._queue_name)
-        except BrokerConnectionError as error:
-            raise QueueUnavailableError from error
+        delay_ms = to_ms(delay_s) if delay_s else None
+        self._send(operation_id, {"operation_id": operation_id, "turn": turn}, delay=delay_ms)
 
 
 class OperationRunner:
@@ -104,29 +78,9 @@ class OperationRunner:
         try:
             following = self._run_operation.run(operation_id, turn)
         except RunLaterError as later:
-            raise Retry(delay=_to_ms(later.delay_s)) from None
+            raise Retry(delay=to_ms(later.delay_s)) from None
         except (StoreUnavailableError, QueueUnavailableError, StoppedEarlyError) as error:
             log.warning("operation.put_back", operation_id=operation_id, code=error.code)
             raise PutBack from error
         log.info("operation.slice_ended", operation_id=operation_id, turn=turn)
         return following
-
-
-class JobLetterMarks:
-    """The marks on dead letters of the jobs' queue; owned by one thread."""
-
-    def __init__(self, broker: KafkaBroker, queue_name: str) -> None:
-        self._broker = broker
-        self._queue_name = queue_name
-
-    def mark_handled(self, letter_ids: Collection[str]) -> Collection[str]:
-        """Note that these are dealt with; return those that can't be noted yet."""
-        try:
-            return self._broker.dead_letters(self._queue_name).mark_handled(letter_ids)
-        except BrokerConnectionError as error:
-            raise QueueUnavailableError from error
-
-
-def _to_ms(delay_s: float) -> int:
-    # Not 0: dramatiq would take it as "no delay given".
-    return max(1, math.ceil(delay_s * 1000))

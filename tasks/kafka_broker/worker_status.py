@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from dramatiq import Broker, MessageProxy, Worker
@@ -20,13 +21,12 @@ from dramatiq.errors import BrokerConnectionError
 from dramatiq.middleware import Middleware
 
 from .message import KafkaMessage
+from .worker_thread import WorkerThread
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 5.0
 
-#: A stopping worker waits no longer for Kafka to hear of it.
-_STOP_TIMEOUT_S = 2.0
 #: Names come from records, and so from anyone.
 _MAX_NAME_CHARS = 200
 
@@ -53,9 +53,7 @@ class WorkerStatus(Middleware):
         # By thread, which runs one task at a time: an entry that an interrupted hook left behind
         # lasts until the thread's next task. No lock: an entry is set, removed and copied whole.
         self._running: dict[int, tuple[MessageProxy, float]] = {}
-        self._worker: Worker | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WorkerThread("worker-status")
 
     # On worker threads, for every task: nothing but a dictionary.
 
@@ -82,26 +80,17 @@ class WorkerStatus(Middleware):
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Begin to tell; of several workers in a process the first one speaks for all."""
-        if self._worker is None:
-            self._worker = worker
-            self._stopping.clear()
-            self._thread = threading.Thread(
-                target=self._run, args=(_identity(worker),), name="worker-status", daemon=True
-            )
-            self._thread.start()
+        self._thread.start(worker, partial(self._run, _identity(worker)))
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Say that this worker is no more."""
-        if self._worker is worker and self._thread is not None:
-            self._stopping.set()
-            self._thread.join(_STOP_TIMEOUT_S)
-            self._worker = self._thread = None
+        self._thread.stop(worker)
 
     # On its own thread
 
     def _run(self, identity: Mapping[str, Any]) -> None:
         wait_s = 0.0
-        while not self._stopping.wait(wait_s):
+        while not self._thread.stopping.wait(wait_s):
             self._tell(identity["worker_id"], lambda: {**identity, **self._state()})
             wait_s = self._interval_s
         self._tell(identity["worker_id"], lambda: None)
@@ -121,8 +110,9 @@ class WorkerStatus(Middleware):
         for topic, partition in sorted(self._assigned()):
             partitions.setdefault(topic, []).append(partition)
         running = self._running.copy().values()
+        worker = self._thread.worker
         return {
-            "queues": sorted(self._worker.consumers) if self._worker else [],
+            "queues": sorted(worker.consumers) if worker else [],
             "partitions": partitions,
             "running": [_task(message, now - begun_at) for message, begun_at in running],
         }

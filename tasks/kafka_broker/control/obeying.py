@@ -7,8 +7,8 @@ work.
 """
 
 import logging
-import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pymongo
@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 
 from ..broker import KafkaBroker
 from ..copies import copy_id
+from ..worker_thread import WorkerThread
 from .decisions import Decisions
 from .pauses import LanePauses
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
 _LOOK_TIMEOUT_S = 5.0
-_STOP_TIMEOUT_S = 2.0
 
 
 class ObeyControl(Middleware):
@@ -40,9 +40,7 @@ class ObeyControl(Middleware):
         self._skipped: dict[str, datetime] = {}
         self._heard_until: datetime | None = None
         self._is_away = False
-        self._worker: Worker | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WorkerThread("obey-control")
 
     # On worker threads
 
@@ -55,26 +53,18 @@ class ObeyControl(Middleware):
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Ask before the first task begins; of several workers in a process the first one asks."""
-        if self._worker is None:
-            self._worker = worker
-            self._stopping.clear()
+        if self._thread.worker is None:
             self._look(broker)
-            self._thread = threading.Thread(
-                target=self._run, args=(broker,), name="obey-control", daemon=True
-            )
-            self._thread.start()
+            self._thread.start(worker, partial(self._run, broker))
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Ask no more."""
-        if self._worker is worker and self._thread is not None:
-            self._stopping.set()
-            self._thread.join(_STOP_TIMEOUT_S)
-            self._worker = self._thread = None
+        self._thread.stop(worker)
 
     # On its own thread
 
     def _run(self, broker: Broker) -> None:
-        while not self._stopping.wait(self._interval_s):
+        while not self._thread.stopping.wait(self._interval_s):
             self._look(broker)
 
     def _look(self, broker: Broker) -> None:

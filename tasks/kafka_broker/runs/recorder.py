@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dramatiq import Broker, MessageProxy, Worker
@@ -24,6 +25,7 @@ from pymongo.errors import PyMongoError
 
 from ..errors import PutBack
 from ..message import KafkaMessage
+from ..worker_thread import WorkerThread
 from .journal import Ended, Journal
 from .notes import Notes, failed, notable
 from .tally import (
@@ -42,8 +44,6 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 1.0
 #: Single failures kept each second; all are counted.
 MAX_FAILURES = 100
-#: A stopping worker waits no longer for MongoDB.
-_STOP_TIMEOUT_S = 5.0
 
 
 class RunRecorder(Middleware):
@@ -74,9 +74,7 @@ class RunRecorder(Middleware):
         #: By thread; one that died leaves its numbers behind.
         self._threads: dict[int, Notes] = {}
         self._failures: deque[Ended] = deque()
-        self._worker: Worker | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WorkerThread("run-recorder")
 
     # On worker threads, for every task
 
@@ -160,27 +158,18 @@ class RunRecorder(Middleware):
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Begin to write; of several workers in a process the first one has the thread."""
-        if self._worker is None:
-            self._worker = worker
-            self._stopping.clear()
-            self._thread = threading.Thread(
-                target=self._run, args=(broker,), name="run-recorder", daemon=True
-            )
-            self._thread.start()
+        self._thread.start(worker, partial(self._run, broker))
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Write what is left."""
-        if self._worker is worker and self._thread is not None:
-            self._stopping.set()
-            self._thread.join(_STOP_TIMEOUT_S)
-            self._worker = self._thread = None
+        self._thread.stop(worker)
 
     # On its own thread
 
     def _run(self, broker: Broker) -> None:
         is_last = is_away = False
         while not is_last:
-            is_last = self._stopping.wait(self._interval_s)
+            is_last = self._thread.stopping.wait(self._interval_s)
             try:
                 self._look(broker)
                 self._journal.write()
