@@ -44,6 +44,13 @@ class FilterTooBroadError(FilterError):
         )
 
 
+class CursorError(FilterError):
+    """A place in a list that no page named."""
+
+    def __init__(self) -> None:
+        super().__init__("cursor: what the page before called its next")
+
+
 @dataclass(frozen=True)
 class JobFilter:
     """Jobs that fulfil every condition that is given."""

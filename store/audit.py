@@ -9,7 +9,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from resumes.job import is_object_id
-from resumes.job_filter import FilterError
+from resumes.job_filter import CursorError
 from resumes.operating import AuditEntry
 from store.connection import Document, store_errors
 
@@ -32,7 +32,7 @@ class MongoAudit:
     def entries(self, *, cursor: str | None, limit: int) -> tuple[list[AuditEntry], str | None]:
         """Return some entries, the newest first, and where the next ones begin."""
         if cursor is not None and not is_object_id(cursor):
-            raise FilterError("cursor: what the page before called its next")
+            raise CursorError
         query = {"_id": {"$lt": ObjectId(cursor)}} if cursor else {}
         with store_errors():
             found = list(self._database[AUDIT].find(query).sort("_id", DESCENDING).limit(limit + 1))

@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo import DESCENDING
 
 from resumes.job import JobStatus, is_object_id
-from resumes.job_filter import FilterError, JobFilter, JobState
+from resumes.job_filter import CursorError, JobFilter, JobState
 from store.connection import Document
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,7 +93,7 @@ def _after(cursor: str, *, by_id: bool) -> list[Document]:
     milliseconds, _, job_id = cursor.partition("-")
     is_number = milliseconds.isascii() and milliseconds.isdigit()
     if not (is_number and len(milliseconds) <= _MAX_CURSOR_DIGITS and is_object_id(job_id)):
-        raise FilterError("cursor: what the page before called its next")
+        raise CursorError
     older = {"_id": {"$lt": ObjectId(job_id)}}
     if by_id:
         return [older]

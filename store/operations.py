@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from resumes.job import is_object_id
-from resumes.job_filter import FilterError, JobFilter
+from resumes.job_filter import CursorError, JobFilter
 from resumes.operating import (
     NewOperation,
     Operation,
@@ -103,7 +103,7 @@ class MongoOperations:
     ) -> tuple[list[OperationItem], str | None]:
         """Return what became of some of its jobs, the oldest first, and where the next begin."""
         if cursor is not None and not is_object_id(cursor):
-            raise FilterError("cursor: what the page before called its next")
+            raise CursorError
         if not is_object_id(operation_id):
             return [], None
         wanted = {

@@ -1,6 +1,7 @@
 """`flask dlq`: dead letters, of all jobs or (by default) of none, for whoever has the settings."""
 
 import json
+from collections.abc import Callable
 
 import click
 from flask import Blueprint
@@ -11,6 +12,17 @@ from webapp.dashboard.ports import Audit
 from webapp.dashboard.queue_ports import DeadLetter
 
 _WHO = "command line"
+
+
+def _on_letters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the letters that it is about, and what the audit log is to say."""
+    for add in (
+        click.option("--as", "operator", default=_WHO, show_default=True, metavar="NAME"),
+        click.option("--reason", default="", help="For the audit log."),
+        click.argument("letter_ids", nargs=-1, required=True),
+    ):
+        command = add(command)
+    return command
 
 
 def letter_commands(letters: Letters, audit: Audit) -> Blueprint:
@@ -42,17 +54,13 @@ def letter_commands(letters: Letters, audit: Audit) -> Blueprint:
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
 
     @blueprint.cli.command("replay")
-    @click.argument("letter_ids", nargs=-1, required=True)
-    @click.option("--reason", default="", help="For the audit log.")
-    @click.option("--as", "operator", default=_WHO, show_default=True, metavar="NAME")
+    @_on_letters
     def replay(letter_ids: tuple[str, ...], reason: str, operator: str) -> None:
         """Put letters back where they came from."""
         _handle(letters, audit, "replay", letter_ids, operator, reason)
 
     @blueprint.cli.command("discard")
-    @click.argument("letter_ids", nargs=-1, required=True)
-    @click.option("--reason", default="", help="For the audit log.")
-    @click.option("--as", "operator", default=_WHO, show_default=True, metavar="NAME")
+    @_on_letters
     def discard(letter_ids: tuple[str, ...], reason: str, operator: str) -> None:
         """Set letters aside for good."""
         _handle(letters, audit, "discard", letter_ids, operator, reason)

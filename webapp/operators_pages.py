@@ -5,7 +5,6 @@ Also `GET /api/v1/admin/me`, by which a script finds out whether its token is go
 
 import math
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from flask import (
@@ -32,7 +31,6 @@ from webapp.operators_sign_in import (
     WrongCredentialsError,
 )
 from webapp.operators_tokens import browser_token, marked_browser, operator_token
-from webapp.pages import assets_version
 
 #: From signing in to having to do it again, used or not.
 SESSION = timedelta(hours=12)
@@ -115,19 +113,8 @@ def _add_sign_out(
         return _signed_out()
 
 
-class _Shell:
-    """What surrounds a page for somebody who is not signed in."""
-
-    version = assets_version(Path(__file__).parent / "static")
-
-    def asset(self, filename: str) -> str:
-        """Return a static file's address."""
-        return url_for("pages.asset", version_asked=self.version, filename=filename)
-
-
 def _page(status: int, *, fault: str = "") -> Response:
     values = {
-        "shell": _Shell(),
         "fault": fault,
         "name": as_name(request.form.get("name", "")),
         "next_address": safe_next(request.values.get("next", "")),

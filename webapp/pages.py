@@ -49,10 +49,14 @@ def pages_blueprint() -> Blueprint:
             template,
             t=catalog,
             language_links=_language_links(),
-            asset=partial(url_for, ".asset", version_asked=version),
             fields=FIELDS,
         )
         return _in_language(Response(html), catalog.language)
+
+    # Also for the other blueprints' templates.
+    @pages.app_context_processor
+    def addresses() -> dict[str, object]:
+        return {"asset": partial(url_for, "pages.asset", version_asked=version)}
 
     def favicon() -> Response:
         return send_from_directory(_STATIC, "favicon.svg", max_age=_YEAR_S)

@@ -6,7 +6,6 @@ ask of others, `shell.py` what surrounds them.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template
 from flask.sansio.blueprints import BlueprintSetupState
@@ -36,9 +35,6 @@ from webapp.dashboard.queue_ports import Breaker, Lanes, LettersBrowser, QueueSt
 from webapp.dashboard.shell import Shell
 from webapp.dashboard.words import WORDS
 from webapp.errors import STATUS_OF
-from webapp.pages import assets_version
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 def dashboard_blueprint(  # noqa: PLR0913 - a composition root's collaborators, all by name
@@ -84,7 +80,6 @@ def dashboard_blueprint(  # noqa: PLR0913 - a composition root's collaborators, 
 
 def _surround(blueprint: Blueprint, ports: Ports, links: Sequence[tuple[str, str]]) -> None:
     """Let nobody in who is not signed in, keep nothing, and show errors as pages."""
-    version = assets_version(_STATIC)
 
     @blueprint.before_request
     def only_operators() -> None:
@@ -98,7 +93,7 @@ def _surround(blueprint: Blueprint, ports: Ports, links: Sequence[tuple[str, str
     # Also for the blueprints that extend our base template.
     @blueprint.app_context_processor
     def surroundings() -> dict[str, object]:
-        return {"shell": Shell(ports, version, links), "words": WORDS}
+        return {"shell": Shell(ports, links), "words": WORDS}
 
     @blueprint.record_once
     def add_filters(state: BlueprintSetupState) -> None:

@@ -52,15 +52,10 @@ class Alerts:
 class Shell:
     """One per request."""
 
-    def __init__(self, ports: Ports, version: str, links: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, ports: Ports, links: Sequence[tuple[str, str]]) -> None:
         self._ports = ports
-        self._version = version
         self._links = links
         self.now = datetime.now(UTC)
-
-    def asset(self, filename: str) -> str:
-        """Return a static file's address."""
-        return url_for("pages.asset", version_asked=self._version, filename=filename)
 
     @cached_property
     def operator(self) -> Operator:

@@ -3,12 +3,15 @@
 import contextlib
 import itertools
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import dramatiq
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from devstack.process import ROOT
 from tasks.kafka_broker import KafkaBroker
 
 MakeBroker = Callable[..., KafkaBroker]
@@ -61,3 +64,21 @@ class Log:
     def close(self) -> None:
         self.producer.close(timeout=5)
         self.admin.close()
+
+
+def run_page(
+    program: str, places: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run what a page of docs/ has its reader write, with our servers in the places of his."""
+    for place, ours in places.items():
+        assert place in program
+        program = program.replace(place, ours)
+    (folder / "app.py").write_text(program)
+    return subprocess.run(
+        [sys.executable, folder / "app.py"],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )

@@ -1,13 +1,12 @@
 """docs/from-celery.md is one program: each block runs, and prints what its comments say."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pymongo
 
 from devstack.process import ROOT
+from tests.integration.kafka_broker.support import run_page
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PRINTED = re.compile(r"^print\(.*\)  # (.*)$", re.MULTILINE)
@@ -32,23 +31,13 @@ def test_the_page_does_what_it_says(
     text = (ROOT / "docs" / "from-celery.md").read_text()
     first, *others = _BLOCK.findall(text)
     program = "".join([first, _WORKER, *others, _END])
-    for place, ours in {
+    places = {
         "mongodb://localhost:27017": mongo_uri,
         '"my_app"': f'"{database_name}"',
         'bootstrap_servers="localhost:9092",': f'bootstrap_servers="{kafka_bootstrap}",'
         f' namespace="{topic_prefix}", num_partitions=2,',
-    }.items():
-        assert place in program
-        program = program.replace(place, ours)
-    (tmp_path / "app.py").write_text(program)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "app.py"],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    }
+    done = run_page(program, places, tmp_path)
     assert done.returncode == 0, done.stderr
     expected = [line for block in _BLOCK.findall(text) for line in _PRINTED.findall(block)]
     printed = [line for line in done.stdout.splitlines() if not line.startswith("mail to")]

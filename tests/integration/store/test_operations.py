@@ -203,11 +203,10 @@ def test_of_a_users_failed_jobs_a_dry_run_counts_one(
     assert counts == [(1, {"job_in_flight": 2})] * 2
 
 
-def test_a_dry_run_knows_the_users_of_jobs_that_it_saw_long_before(
-    operations: Operations, make_runner: Callable[..., RunOperation], migrated: Database[Any]
-) -> None:
+def bare_job() -> dict[str, Any]:
+    """A failed job, to be stored thousands of times: without an id and a user."""
     now = datetime.now(UTC)
-    job = {
+    return {
         **dict.fromkeys(("file_name", "sha256", "error_message"), "x"),
         "status": "failed",
         "rev": 1,
@@ -218,6 +217,12 @@ def test_a_dry_run_knows_the_users_of_jobs_that_it_saw_long_before(
         "created_at": now,
         "updated_at": now,
     }
+
+
+def test_a_dry_run_knows_the_users_of_jobs_that_it_saw_long_before(
+    operations: Operations, make_runner: Callable[..., RunOperation], migrated: Database[Any]
+) -> None:
+    job = bare_job()
     # More than are looked at together.
     users = migrated["user"].insert_many({"resume": None} for _ in range(600)).inserted_ids
     owners = [*users, users[0]]
@@ -605,19 +610,7 @@ def test_a_big_operation_is_listed_in_several_steps(
     make_runner: Callable[..., RunOperation],
     migrated: Database[Any],
 ) -> None:
-    now = datetime.now(UTC)
-    job = {
-        **dict.fromkeys(("file_name", "sha256", "error_message"), "x"),
-        "status": "failed",
-        "rev": 1,
-        "attempt": 1,
-        "max_attempts": 1,
-        "size": 1,
-        "error_code": "x",
-        "created_at": now,
-        "updated_at": now,
-        "user_id": ObjectId(),
-    }
+    job = bare_job() | {"user_id": ObjectId()}
     migrated["resume_parse_jobs"].insert_many({**job} for _ in range(20_001))
     started = operations.start(new(is_dry_run=True))
     assert started.total == 20_001

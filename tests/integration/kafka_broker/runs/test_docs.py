@@ -1,13 +1,12 @@
 """docs/task-dashboard.md is one program: its blocks run, and its dashboard answers."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pymongo
 
 from devstack.process import ROOT
+from tests.integration.kafka_broker.support import run_page
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _END = """
@@ -30,23 +29,13 @@ def test_the_page_does_what_it_says(
     text = (ROOT / "docs" / "task-dashboard.md").read_text()
     workers, web = _BLOCK.findall(text)
     program = f"{workers}\nbroker.declare_queue('default')\n{web}{_END}"
-    for place, ours in {
+    places = {
         "mongodb://localhost:27017": mongo_uri,
         '"my_app"': f'"{database_name}"',
         'bootstrap_servers="localhost:9092"': f'bootstrap_servers="{kafka_bootstrap}",'
         f' namespace="{topic_prefix}"',
-    }.items():
-        assert place in program
-        program = program.replace(place, ours)
-    (tmp_path / "app.py").write_text(program)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "app.py"],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    }
+    done = run_page(program, places, tmp_path)
     with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
         client.drop_database(database_name)
     assert done.returncode == 0, done.stderr
