@@ -1,8 +1,8 @@
 # Everything a developer types. `make` alone lists it; each target makes what it needs first.
 
 PYTHON ?= python3
-# The tests wait more than they work; each process starts servers of its own.
-JOBS ?= 3
+# Each process starts servers and services of its own, whose idling alone takes half a core.
+JOBS ?= 2
 # Whether an upload hangs can only be told where nothing else takes the machine.
 CHAOS := tests/chaos/test_short.py
 VENV := .venv

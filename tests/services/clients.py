@@ -89,7 +89,11 @@ def double(running_double: ParserDouble) -> ParserDouble:
 
 
 @pytest.fixture
-def doubled(double_stack: ServiceStack, mongo: Mongo) -> ServiceClient:
+def doubled(
+    double_stack: ServiceStack,
+    mongo: Mongo,
+    double: ParserDouble,  # noqa: ARG001 - else it does what the last test wanted
+) -> ServiceClient:
     return client_of(double_stack, 0, mongo)
 
 
