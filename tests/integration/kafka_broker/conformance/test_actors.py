@@ -116,6 +116,7 @@ def test_what_is_no_json_fails_at_the_send_and_says_why(broker: KafkaBroker) -> 
 def test_a_message_for_an_actor_that_is_nowhere_becomes_a_dead_letter(
     broker: KafkaBroker, done: Done, buried: Buried
 ) -> None:
+    broker.declare_queue("default")
     message = dramatiq.Message[None]("default", "nobody", (), {}, {})
     broker.enqueue(message)
     done()
