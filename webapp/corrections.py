@@ -1,19 +1,25 @@
-"""GET and PATCH /api/v1/resumes/<id>: the stored resume, and what its owner corrects in it."""
+"""GET and PATCH /api/v1/resumes/<id>: the stored resume, and what its owner corrects in it.
+
+Our own page gets it as a part of the page, and sends its dialogs as forms.
+"""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, NotFound, PreconditionRequired
 
-from resumes.correct import Corrections, doubtful
+from resumes.correct import CorrectionInvalidError, Corrections, ResumeChangedError, doubtful
 from resumes.errors import StoreUnavailableError
 from resumes.identity import Identity
 from resumes.job import is_object_id
+from webapp.panels import panel_wanted
+from webapp.stored_panel import form_changes, refusal_panel, stored_panel
 from webapp.times import iso
 
 log = structlog.get_logger(__name__)
@@ -48,7 +54,7 @@ def corrections_blueprint(
             raise NotFound("There is no such resume.")
         with suppress(StoreUnavailableError):  # a count; what he wants to see is here
             corrections.note_shown(identity.user_id, resume)
-        return _response(resume)
+        return _answer(resume)
 
     @blueprint.patch(_ADDRESS)
     def correct(resume_id: str) -> Response:
@@ -56,15 +62,35 @@ def corrections_blueprint(
         if not is_object_id(resume_id):
             raise NotFound("There is no such resume.")
         of_version = _version_wanted()
-        changes = _changes()
-        resume = corrections.correct(identity.user_id, resume_id, changes, of_version=of_version)
+        changes = form_changes(request.form) if panel_wanted() else _changes()
+        try:
+            resume = corrections.correct(
+                identity.user_id, resume_id, changes, of_version=of_version
+            )
+        except (CorrectionInvalidError, ResumeChangedError) as error:
+            return _refused(error, changes, partial(resumes.resume, identity.user_id, resume_id))
         if resume is None:
             raise NotFound("There is no such resume.")
         # Its fields' names come from the closed list that the correction was checked against.
         log.info("resume.corrected", resume_id=resume_id, fields=sorted(changes))
-        return _response(resume)
+        return _answer(resume, saved=next(iter(changes)))
 
     return blueprint
+
+
+def _answer(resume: Mapping[str, Any], *, saved: str | None = None) -> Response:
+    return stored_panel(resume, saved=saved) if panel_wanted() else _response(resume)
+
+
+def _refused(
+    error: CorrectionInvalidError | ResumeChangedError,
+    changes: Any,
+    read: Callable[[], Mapping[str, Any] | None],
+) -> Response:
+    """Tell our page so in its dialog, over the present resume; raise the error for all others."""
+    if not changes or not panel_wanted() or (present := read()) is None:
+        raise error
+    return refusal_panel(present, changes, error)
 
 
 def _version_wanted() -> int | None:
@@ -102,5 +128,5 @@ def _response(resume: Mapping[str, Any]) -> Response:
     # For If-Match. No 304 by it: another service may change a resume and not count the version.
     response.set_etag(str(resume.get("version") or 1))
     response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization"
+    response.vary.update(("Authorization", "HX-Request"))
     return response

@@ -1,6 +1,7 @@
 """Every error of the web process as application/problem+json (RFC 9457), one table.
 
-Beside the RFC's members stand the customer's `success` and `message`, and a stable `code`.
+Beside the RFC's members stand the customer's `success` and `message`, and a stable `code`. Our own
+pages get the same as a part of the page.
 """
 
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from resumes import cancel, correct, errors
 from resumes.errors import ResumeError
+from webapp.panels import panel_wanted, problem_panel
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,9 @@ def problem_members(status: int, code: str, message: str, instance: str) -> dict
 
 
 def problem(status: int, code: str, message: str, **members: object) -> Response:
-    """Return a problem+json answer."""
+    """Return a problem+json answer, or the panel that shows it."""
+    if panel_wanted():
+        return problem_panel(status, code, message, job_id=str(members.get("job_id", "")))
     response = jsonify({**problem_members(status, code, message, request.path), **members})
     response.status_code = status
     response.content_type = "application/problem+json"

@@ -1,16 +1,21 @@
-"""GET /api/v1/resumes/job-status: polling; DELETE /api/v1/resumes/jobs/<id>: cancelling."""
+"""GET /api/v1/resumes/job-status: polling; DELETE /api/v1/resumes/jobs/<id>: cancelling.
+
+Our own pages get both as a part of the page.
+"""
 
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
-from resumes.cancel import CancelStore, cancel_job
+from resumes.cancel import CancelStore, CancelTooLateError, JobEndedError, cancel_job
 from resumes.identity import Identity
 from resumes.job import Job, is_object_id
 from resumes.waiting import Place, Queue, Throughput, place_of
+from webapp.panels import job_panel, panel_wanted
 from webapp.times import iso
 
 log = structlog.get_logger(__name__)
@@ -35,18 +40,34 @@ def job_status_blueprint(
         job = jobs.get(values[0], identity.user_id)
         if job is None:
             raise NotFound("There is no such job.")
-        return _job_response(job, place_of(job, jobs, throughput))
+        return _answer(job, place_of(job, jobs, throughput))
 
     @blueprint.delete("/api/v1/resumes/jobs/<job_id>")
     def cancel(job_id: str) -> Response:
         identity = authenticate(("headers",))
-        job = cancel_job(jobs, job_id, identity.user_id) if is_object_id(job_id) else None
+        try:
+            job = cancel_job(jobs, job_id, identity.user_id) if is_object_id(job_id) else None
+        except (CancelTooLateError, JobEndedError) as error:
+            return _too_late(jobs.get(job_id, identity.user_id), error)
         if job is None:
             raise NotFound("There is no such job.")
         log.info("job.cancelled", job_id=job.id, user_id=identity.user_id)
-        return _job_response(job, Place())
+        return _answer(job, Place())
 
     return blueprint
+
+
+def _answer(job: Job, place: Place) -> Response:
+    if panel_wanted():
+        return job_panel(job, place, reason=request.args.get("reason"))
+    return _job_response(job, place)
+
+
+def _too_late(job: Job | None, error: CancelTooLateError | JobEndedError) -> Response:
+    """Tell our page so beside the job, which goes on; raise the error for all others."""
+    if job is None or not panel_wanted():
+        raise error
+    return job_panel(job, Place(), reason=error.code, status=HTTPStatus.CONFLICT)
 
 
 def _job_response(job: Job, place: Place) -> Response:
@@ -54,7 +75,7 @@ def _job_response(job: Job, place: Place) -> Response:
     # All that can change is in it, the place in the queue too: a 304 must not freeze that.
     response.set_etag(f"{job.status}-{job.attempt}-{job.rev}-{place.position}-{place.estimate_s}")
     response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization"
+    response.vary.update(("Authorization", "HX-Request"))
     if not job.status.is_terminal:
         response.headers["Retry-After"] = "2"
     response.make_conditional(request)

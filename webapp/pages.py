@@ -1,9 +1,9 @@
 """The pages people see: upload (`/`) and a stored resume (`/resumes/<id>`), and their assets.
 
-The server renders the shell in the reader's language; the scripts in `static/js` fetch the data
-with his token, so nothing here reads a database, and every answer may go to anybody. Assets live
-below `/assets/<version>/`, where the version is a hash over all of them: browsers keep them for a
-year, and modules that import each other by relative paths still change together.
+The server renders the shell in the reader's language; the page asks the API for its parts with his
+token (`webapp.panels`), so nothing here reads a database, and every answer may go to anybody.
+Assets live below `/assets/<version>/`, where the version is a hash over all of them: browsers keep
+them for a year, and modules that import each other by relative paths still change together.
 """
 
 import gzip
@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, send_from_directory, url_for
 
-from resumes.correct import FIELDS
-from webapp.i18n import LANGUAGE_COOKIE, LANGUAGES, choose_language, load_catalogs
+from resumes.job import is_object_id
+from webapp.i18n import LANGUAGE_COOKIE, LANGUAGES, reader_texts
+from webapp.panels import problem_view
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR_S = 365 * 24 * 3600
@@ -24,9 +25,8 @@ _VERSION_LENGTH = 12
 
 
 def pages_blueprint() -> Blueprint:
-    """Build the blueprint of the pages; reads the texts and hashes the assets once."""
+    """Build the blueprint of the pages; hashes the assets once."""
     pages = Blueprint("pages", __name__, template_folder="templates")
-    catalogs = load_catalogs()
     version = assets_version(_STATIC)
     compressed = _compressed(_STATIC)
 
@@ -43,16 +43,6 @@ def pages_blueprint() -> Blueprint:
             response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
         return response
 
-    def page(template: str, **_in_address: str) -> Response:
-        catalog = catalogs[choose_language(request)]
-        html = render_template(
-            template,
-            t=catalog,
-            language_links=_language_links(),
-            fields=FIELDS,
-        )
-        return _in_language(Response(html), catalog.language)
-
     # Also for the other blueprints' templates.
     @pages.app_context_processor
     def addresses() -> dict[str, object]:
@@ -61,8 +51,8 @@ def pages_blueprint() -> Blueprint:
     def favicon() -> Response:
         return send_from_directory(_STATIC, "favicon.svg", max_age=_YEAR_S)
 
-    pages.add_url_rule("/", "upload", partial(page, "upload.html"))
-    pages.add_url_rule("/resumes/<resume_id>", "resume", partial(page, "resume.html"))
+    pages.add_url_rule("/", "upload", _upload)
+    pages.add_url_rule("/resumes/<resume_id>", "resume", _resume)
     pages.add_url_rule("/assets/<version_asked>/<path:filename>", "asset", asset)
     # Browsers ask for it by this name where a page names no icon: the JSON answers.
     pages.add_url_rule("/favicon.ico", "favicon", favicon)
@@ -100,7 +90,22 @@ def _language_links() -> dict[str, str]:
     }
 
 
-def _in_language(response: Response, language: str) -> Response:
+def _upload() -> Response:
+    job_id = request.args.get("job")
+    job_id = job_id if is_object_id(job_id) else None
+    return _page("upload.html", job_id=job_id, reason=None, problem=problem_view("network"))
+
+
+def _resume(resume_id: str) -> Response:
+    return _page("resume.html", resume_id=resume_id)
+
+
+def _page(template: str, **values: object) -> Response:
+    texts = reader_texts()
+    language = texts.language
+    response = Response(
+        render_template(template, t=texts, language_links=_language_links(), **values)
+    )
     response.headers["Content-Language"] = language
     response.headers["Cache-Control"] = "no-cache"
     response.vary.update(("Accept-Language", "Cookie"))

@@ -19,6 +19,7 @@ from resumes.quota import Quota
 from resumes.submit import SubmitResume, UploadedFile, check_idempotency_key
 from webapp.metrics import JOBS_CREATED, UPLOADS
 from webapp.multipart import read_files
+from webapp.panels import accepted_panel, panel_wanted
 
 log = structlog.get_logger(__name__)
 
@@ -71,16 +72,20 @@ def _accept(submit: SubmitResume, identity: Identity) -> Response:
     g.quota = submit.quota_of(identity.user_id)
     submit.check_rate(identity.user_id, g.quota, key)
     with ExitStack() as spooled:
+        files = _files(spooled)
         job_id = submit.submit(
-            identity.user_id, _files(spooled), idempotency_key=key, traceparent=g.traceparent
+            identity.user_id, files, idempotency_key=key, traceparent=g.traceparent
         )
     g.quota = submit.quota_of(identity.user_id)
     JOBS_CREATED.inc()
     log.info("job.created", job_id=job_id, user_id=identity.user_id)
-    response = jsonify(
-        success=True, message=ACCEPTED_MESSAGE, job_id=job_id, status=str(JobStatus.PENDING)
-    )
-    response.status_code = 202
+    if panel_wanted():
+        response = accepted_panel(job_id, files[0].name)
+    else:
+        response = jsonify(
+            success=True, message=ACCEPTED_MESSAGE, job_id=job_id, status=str(JobStatus.PENDING)
+        )
+    response.status_code = HTTPStatus.ACCEPTED
     response.headers["Location"] = url_for("job_status.job_status", job_id=job_id)
     response.headers["Retry-After"] = str(_POLL_AFTER_S)
     return response

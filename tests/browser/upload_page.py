@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -37,7 +37,7 @@ _WITHIN_S = 30
 
 
 class UploadPage:
-    """`/` in a browser; each method waits for what it speaks of."""
+    """`/` in a browser. It is made anew while it is looked at: what is not there does not show."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.browser = browser
@@ -56,7 +56,7 @@ class UploadPage:
     def shows(self, element_id: str) -> bool:
         try:
             return self[element_id].is_displayed()
-        except StaleElementReferenceException:
+        except (NoSuchElementException, StaleElementReferenceException):
             return False
 
     def wait_for(self, element_id: str, *, within_s: float = _WITHIN_S) -> WebElement:
@@ -64,7 +64,10 @@ class UploadPage:
         return self[element_id]
 
     def text(self, element_id: str) -> str:
-        return self[element_id].text
+        try:
+            return self[element_id].text
+        except (NoSuchElementException, StaleElementReferenceException):
+            return ""
 
     def focused(self, attribute: str) -> str | None:
         return self.browser.switch_to.active_element.get_attribute(attribute)
@@ -102,9 +105,9 @@ class UploadPage:
         self.wait_for("submit").click()
 
     def step_state(self, step: str) -> str | None:
-        return self.browser.find_element(By.CSS_SELECTOR, f"[data-step={step}]").get_attribute(
-            "data-state"
-        )
+        script = "return document.querySelector(arguments[0])?.dataset.state"
+        state: str | None = self.browser.execute_script(script, f"[data-step={step}]")
+        return state
 
     def wait_for_step(self, step: str) -> None:
         eventually(

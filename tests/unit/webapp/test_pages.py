@@ -60,16 +60,17 @@ def test_a_page_holds_no_script_or_style_of_its_own(client: FlaskClient, path: s
 
     assert "<style" not in html
     assert " style=" not in html
-    assert html.count("<script") == 2
+    assert html.count("<script") == 3
     assert '<script type="application/json"' in html
     assert '<script type="module" src="/assets/' in html
+    assert '<script defer src="/assets/' in html
 
 
 def test_assets_are_kept_for_a_year_under_their_own_version_alone(client: FlaskClient) -> None:
-    with client.get(f"/assets/{assets_version(STATIC)}/js/main.js") as now:
+    with client.get(f"/assets/{assets_version(STATIC)}/js/page.js") as now:
         assert now.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert now.mimetype == "text/javascript"
-    with client.get("/assets/older/js/main.js") as other:
+    with client.get("/assets/older/js/page.js") as other:
         assert other.headers["Cache-Control"] == "no-cache"
 
 
