@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from resumes.errors import ResumeError
@@ -114,6 +115,17 @@ FIELDS: Mapping[str, Kind] = {
 }
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version that was kept; `changed` names the fields that differ from the one before."""
+
+    number: int
+    made_by: str
+    at: datetime
+    changed: tuple[str, ...]
+    detail: Mapping[str, Any]
+
+
 class Corrections(Protocol):
     """Where resumes are corrected. Every method may raise StoreUnavailableError."""
 
@@ -129,6 +141,9 @@ class Corrections(Protocol):
         has these values already: then nothing is written. CorrectionInvalidError as `corrected`.
         """
 
+    def versions(self, user_id: str, resume_id: str, *, limit: int) -> list[Version]:
+        """Return the newest versions kept of his resume, the newest first; none of another's."""
+
 
 def corrected(detail: Mapping[str, Any], changes: object) -> dict[str, Any]:
     """Return the detail with the changes made; CorrectionInvalidError says what is wrong."""
@@ -141,6 +156,11 @@ def corrected(detail: Mapping[str, Any], changes: object) -> dict[str, Any]:
             value = {**before, **value}  # noqa: PLW2901 - what is given, over what there is
         after[field] = value
     return after
+
+
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which fields are not what they were."""
+    return tuple(field for field in FIELDS if before.get(field) != after.get(field))
 
 
 def doubtful(detail: Mapping[str, Any]) -> list[str]:

@@ -11,11 +11,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from resumes.correct import FIELDS, ResumeChangedError, accuracy_changes, corrected, is_empty
+from resumes.correct import (
+    FIELDS,
+    ResumeChangedError,
+    Version,
+    accuracy_changes,
+    changed_fields,
+    corrected,
+    is_empty,
+)
 from store.connection import Document, store_errors
 from store.transitions import USERS, in_transaction
 
@@ -62,6 +70,16 @@ class MongoCorrections:
             return changed
 
         return in_transaction(self._database, work)
+
+    def versions(self, user_id: str, resume_id: str, *, limit: int) -> list[Version]:
+        """Return the newest versions kept of his resume, the newest first; none of another's."""
+        mine = {"resume_id": ObjectId(resume_id), "user_id": ObjectId(user_id)}
+        with store_errors():
+            # One more, to tell what the last of them changed.
+            kept = self._database[VERSIONS].find(mine, sort=[("version", DESCENDING)])
+            found = list(kept.limit(limit + 1))
+        pairs = zip(found, [*found, None][1:], strict=True)
+        return [_read(version, before) for version, before in pairs][:limit]
 
     def _find(
         self, user_id: str, key: ObjectId, session: ClientSession | None
@@ -140,6 +158,16 @@ class MongoCorrections:
             upsert=True,
             session=session,
         )
+
+
+def _read(version: Document, before: Document | None) -> Version:
+    return Version(
+        number=version["version"],
+        made_by=version["made_by"],
+        at=version["at"],
+        changed=changed_fields(_detail(before), _detail(version)) if before else (),
+        detail=_detail(version),
+    )
 
 
 def _version(resume: Mapping[str, Any]) -> int:

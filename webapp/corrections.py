@@ -8,24 +8,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, NotFound, PreconditionRequired
 
-from resumes.correct import CorrectionInvalidError, Corrections, ResumeChangedError, doubtful
+from resumes.correct import (
+    CorrectionInvalidError,
+    Corrections,
+    ResumeChangedError,
+    Version,
+    doubtful,
+)
 from resumes.errors import StoreUnavailableError
 from resumes.identity import Identity
 from resumes.job import is_object_id
 from webapp.panels import panel_wanted
-from webapp.stored_panel import form_changes, refusal_panel, stored_panel
+from webapp.stored_panel import form_changes, refusal_panel, stored_panel, versions_panel
 from webapp.times import iso
 
 log = structlog.get_logger(__name__)
 
 #: Far more than the longest resume.
 _MAX_BODY_BYTES = 1024 * 1024
+_MAX_VERSIONS = 50
+_NO_SUCH = "There is no such resume."
+_Found = TypeVar("_Found")
 _VERSION = re.compile(r"[0-9]{1,9}")
 # An id's length, so that "upload" stays the upload's address whatever the method.
 _ADDRESS = "/api/v1/resumes/<string(length=24):resume_id>"
@@ -49,9 +58,7 @@ def corrections_blueprint(
     @blueprint.get(_ADDRESS)
     def stored_resume(resume_id: str) -> Response:
         identity = authenticate(("headers",))
-        resume = resumes.resume(identity.user_id, resume_id) if is_object_id(resume_id) else None
-        if resume is None:
-            raise NotFound("There is no such resume.")
+        resume = _found(resumes.resume(identity.user_id, _checked(resume_id)))
         with suppress(StoreUnavailableError):  # a count; what he wants to see is here
             corrections.note_shown(identity.user_id, resume)
         return _answer(resume)
@@ -59,8 +66,7 @@ def corrections_blueprint(
     @blueprint.patch(_ADDRESS)
     def correct(resume_id: str) -> Response:
         identity = authenticate(("headers",))
-        if not is_object_id(resume_id):
-            raise NotFound("There is no such resume.")
+        _checked(resume_id)
         of_version = _version_wanted()
         changes = form_changes(request.form) if panel_wanted() else _changes()
         try:
@@ -69,13 +75,31 @@ def corrections_blueprint(
             )
         except (CorrectionInvalidError, ResumeChangedError) as error:
             return _refused(error, changes, partial(resumes.resume, identity.user_id, resume_id))
-        if resume is None:
-            raise NotFound("There is no such resume.")
+        resume = _found(resume)
         # Its fields' names come from the closed list that the correction was checked against.
         log.info("resume.corrected", resume_id=resume_id, fields=sorted(changes))
         return _answer(resume, saved=next(iter(changes)))
 
+    @blueprint.get(f"{_ADDRESS}/versions")
+    def versions(resume_id: str) -> Response:
+        identity = authenticate(("headers",))
+        of_resume = _checked(resume_id)
+        found = _found(corrections.versions(identity.user_id, of_resume, limit=_MAX_VERSIONS))
+        return versions_panel(found) if panel_wanted() else _versions_response(found)
+
     return blueprint
+
+
+def _checked(resume_id: str) -> str:
+    if not is_object_id(resume_id):
+        raise NotFound(_NO_SUCH)
+    return resume_id
+
+
+def _found(found: _Found | None) -> _Found:
+    if not found:
+        raise NotFound(_NO_SUCH)
+    return found
 
 
 def _answer(resume: Mapping[str, Any], *, saved: str | None = None) -> Response:
@@ -122,11 +146,30 @@ def _response(resume: Mapping[str, Any]) -> Response:
         # What looks like no e-mail address or phone number; it is stored all the same.
         "doubtful": doubtful(detail if isinstance(detail, dict) else {}),
     }
+    response = _json(body)
+    # For If-Match. No 304 by it: another service may change a resume and not count the version.
+    response.set_etag(str(resume.get("version") or 1))
+    return response
+
+
+def _versions_response(versions: Sequence[Version]) -> Response:
+    shown = [
+        {
+            "version": version.number,
+            "made_by": version.made_by,
+            "at": iso(version.at),
+            "changed": version.changed,
+            "resume_detail": version.detail,
+        }
+        for version in versions
+    ]
+    return _json({"success": True, "versions": shown})
+
+
+def _json(body: Mapping[str, Any]) -> Response:
     # Other services write resumes too: whatever JSON can't hold (ids, dates) is shown as text.
     text = json.dumps(body, default=str, ensure_ascii=False)
     response = Response(text, mimetype="application/json")
-    # For If-Match. No 304 by it: another service may change a resume and not count the version.
-    response.set_etag(str(resume.get("version") or 1))
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.update(("Authorization", "HX-Request"))
     return response

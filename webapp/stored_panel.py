@@ -1,6 +1,6 @@
 """The part of the page that shows a stored resume, with a dialog to correct each field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +14,7 @@ from resumes.correct import (
     ResumeChangedError,
     Text,
     Texts,
+    Version,
     doubtful,
 )
 from webapp.i18n import reader_texts
@@ -58,6 +59,11 @@ def refusal_panel(
     it_now_says = reader_texts()("edit.now_says", value=" · ".join(present))
     fault = Fault(field, "", f"{text} {it_now_says}")
     return _panel(resume, fault=fault, status=HTTPStatus.PRECONDITION_FAILED)
+
+
+def versions_panel(versions: Sequence[Version]) -> Response:
+    """Return what was kept of the resume: when, by whom, and what each version changed."""
+    return panel("_versions.html", versions=[(version, iso(version.at)) for version in versions])
 
 
 def form_changes(form: Mapping[str, str]) -> dict[str, Any]:

@@ -51,6 +51,23 @@ def test_a_field_is_corrected_from_the_version_that_was_seen(
     ] == ["parser", "user"]
 
 
+def test_the_versions_that_were_kept_are_told(
+    quiet: ServiceClient, user: TestUser, path: str
+) -> None:
+    quiet.get(path, user)
+    patch(quiet, user, path, {"name": "B"}, If_Match='"1"')
+    patch(quiet, user, path, {"skill": ["Go", "Kafka"], "email": ""}, If_Match='"2"')
+    versions = quiet.get(f"{path}/versions", user).json()["versions"]
+
+    assert [(v["version"], v["made_by"], v["changed"]) for v in versions] == [
+        (3, "user", ["email", "skill"]),
+        (2, "user", ["name"]),
+        (1, "parser", []),
+    ]
+    assert versions[-1]["resume_detail"] == DETAIL
+    assert quiet.get(f"{path}/versions", quiet.new_user()).status_code == 404
+
+
 def test_another_tab_that_was_first_is_told_of(
     quiet: ServiceClient, quiet_other: ServiceClient, user: TestUser, path: str
 ) -> None:

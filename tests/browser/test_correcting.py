@@ -145,6 +145,22 @@ def test_lists_are_lines_objects_are_their_members_and_what_was_not_found_can_be
     assert "We found nothing for this part." not in page.text("resume")
 
 
+def test_what_was_corrected_when_can_be_looked_up(page: ResumePage) -> None:
+    assert not page.browser.find_elements(By.CSS_SELECTOR, "#resume > details")
+    page.edit("phone")
+    page.fill("phone", "+84 901 234 567")
+    page.save("phone")
+    page.wait_for_text("+84 901 234 567")
+    page.tab_to("certifications", "data-edit")
+    page.press(Keys.TAB, Keys.ENTER)
+    eventually(lambda: "Corrected: Phone" in page.text("resume"))
+
+    [newest, first] = page.browser.find_elements(By.CSS_SELECTOR, ".versions li")
+    assert newest.text.startswith("Version 2")
+    assert first.text.endswith("Read from your file")
+    assert page.browser.complaints() == []
+
+
 def test_an_odd_phone_number_is_saved_and_pointed_out(
     page: ResumePage, quiet: ServiceClient, user: TestUser
 ) -> None:
