@@ -81,10 +81,14 @@ class IdempotencyKeyInvalidError(UploadRefusedError):
 
 
 class ResumeAlreadyExists(UploadRefusedError):  # noqa: N818 - it names a state
-    """The user has a resume; the product keeps one per user."""
+    """The user has a resume, `resume_id`; the product keeps one per user."""
 
     code = "resume_exists"
     advice = "You already have a resume. Only one resume per user is kept."
+
+    def __init__(self, resume_id: str) -> None:
+        super().__init__()
+        self.resume_id = resume_id
 
 
 class DailyLimitReached(UploadRefusedError):  # noqa: N818 - it names a state

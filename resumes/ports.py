@@ -93,8 +93,8 @@ class UploadStore(Protocol):
     def uploads_used(self, user_id: str, day: str) -> int:
         """Return how many accepted uploads the user has on that day."""
 
-    def has_resume(self, user_id: str) -> bool:
-        """True when the user's document holds a resume."""
+    def check_no_resume(self, user_id: str) -> None:
+        """Raise ResumeAlreadyExists when the user's document holds a resume."""
 
     def earlier_upload(self, user_id: str, idempotency_key: str) -> EarlierUpload | None:
         """Return the upload that came first with this key, if there was one."""

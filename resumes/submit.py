@@ -21,7 +21,6 @@ from resumes.errors import (
     IdempotencyKeyReused,
     NotAPdfError,
     PublishFailedError,
-    ResumeAlreadyExists,
     SeveralFilesError,
     StoreUnavailableError,
 )
@@ -93,8 +92,7 @@ class SubmitResume:
         size_bytes, sha256 = _inspect(file.content)
         if earlier := self._earlier(user_id, idempotency_key):
             return _replay(earlier, sha256)
-        if self._uploads.has_resume(user_id):
-            raise ResumeAlreadyExists
+        self._uploads.check_no_resume(user_id)
         new_job = NewJob(
             user_id=user_id,
             file_name=clean_file_name(file.name),

@@ -62,10 +62,10 @@ class MongoUploadStore:
             quota = self._database[QUOTAS].find_one({"_id": f"{user_id}:{day}"})
         return quota["used"] if quota else 0
 
-    def has_resume(self, user_id: str) -> bool:
-        """True when the user's document holds a resume."""
+    def check_no_resume(self, user_id: str) -> None:
+        """Raise ResumeAlreadyExists when the user's document holds a resume."""
         with store_errors():
-            return self._has_resume(user_id, None)
+            self._check_no_resume(user_id, None)
 
     def earlier_upload(self, user_id: str, idempotency_key: str) -> EarlierUpload | None:
         """Return the upload that came first with this key, if there was one."""
@@ -83,8 +83,7 @@ class MongoUploadStore:
 
         def work(session: ClientSession) -> None:
             self._insert_key(new_job, document, session)
-            if self._has_resume(new_job.user_id, session):
-                raise ResumeAlreadyExists
+            self._check_no_resume(new_job.user_id, session)
             self._insert_job(document, data, session)
             self._charge(new_job, session)
             record_event(self._database, session, job=document, to=JobStatus.PENDING, created=True)
@@ -170,9 +169,11 @@ class MongoUploadStore:
         except DuplicateKeyError:
             raise IdempotencyInProgress from None
 
-    def _has_resume(self, user_id: str, session: ClientSession | None) -> bool:
+    def _check_no_resume(self, user_id: str, session: ClientSession | None) -> None:
         query = {"_id": ObjectId(user_id), "resume.0": {"$exists": True}}
-        return self._database[USERS].find_one(query, {"_id": 1}, session=session) is not None
+        user = self._database[USERS].find_one(query, {"resume._id": 1}, session=session)
+        if user is not None:
+            raise ResumeAlreadyExists(str(user["resume"][0].get("_id", "")))
 
     def _insert_job(self, document: Document, data: bytes, session: ClientSession) -> None:
         inline = {"file_data": data} if self._storage_kind == "inline" else {}

@@ -39,6 +39,7 @@ STATUS_OF: dict[type[ResumeError], HTTPStatus] = {
 #: What some problems say beside their code: an attribute of the error.
 _MEMBER_OF: dict[type[ResumeError], str] = {
     errors.JobInFlight: "job_id",
+    errors.ResumeAlreadyExists: "resume_id",
     correct.CorrectionInvalidError: "field",
     correct.ResumeChangedError: "version",
 }
@@ -73,7 +74,7 @@ def problem_members(status: int, code: str, message: str, instance: str) -> dict
 def problem(status: int, code: str, message: str, **members: object) -> Response:
     """Return a problem+json answer, or the panel that shows it."""
     if panel_wanted():
-        return problem_panel(status, code, message, job_id=str(members.get("job_id", "")))
+        return problem_panel(status, code, message, members)
     response = jsonify({**problem_members(status, code, message, request.path), **members})
     response.status_code = status
     response.content_type = "application/problem+json"

@@ -6,6 +6,7 @@ a line beside what he wanted to change.
 """
 
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Response, render_template, request
@@ -51,7 +52,7 @@ def panel(template: str, status: int = HTTPStatus.OK, **values: object) -> Respo
     return response
 
 
-def problem_panel(status: int, code: str, message: str, job_id: str = "") -> Response:
+def problem_panel(status: int, code: str, message: str, members: Mapping[str, object]) -> Response:
     """Return what is wrong and what to do next; that job's place instead, where it is about one.
 
     A line of it is enough beside what was to be changed, and where the page will ask again.
@@ -59,9 +60,10 @@ def problem_panel(status: int, code: str, message: str, job_id: str = "") -> Res
     is_asked_again = request.method == "GET" and status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if request.method in {"PATCH", "DELETE"} or is_asked_again:
         return panel("_line.html", status, line=reader_texts().problem(code, message))
-    if job_id:
+    if job_id := members.get("job_id"):
         return panel("_job_to_come.html", status, job_id=job_id, reason=code)
-    return panel("_problem.html", status, problem=problem_view(code, message))
+    problem = {**problem_view(code, message), "resume_id": members.get("resume_id")}
+    return panel("_problem.html", status, problem=problem)
 
 
 def problem_view(code: str, message: str = "") -> dict[str, object]:

@@ -162,6 +162,8 @@ def test_who_has_a_resume_is_told_so(
 
     assert page.text("problem-title") == "You already have a resume"
     assert not page.shows("choose")
+    page.browser.find_element(By.LINK_TEXT, "See your resume").click()
+    page.wait_for("stored-when")
 
 
 def test_an_upload_beside_a_running_one_follows_the_running_one(

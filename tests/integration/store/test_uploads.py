@@ -117,10 +117,13 @@ def test_an_upload_racing_the_completion_of_the_last_job_never_makes_a_second_re
 def test_a_user_with_a_resume_is_refused_and_not_charged(
     uploads: MongoUploadStore, migrated: Database[Any], user_id: str
 ) -> None:
-    migrated["user"].update_one({}, {"$set": {"resume": [{"_id": ObjectId()}]}})
-    assert uploads.has_resume(user_id)
-    with pytest.raises(ResumeAlreadyExists):
-        uploads.open(new_job(user_id), PDF)
+    resume_id = ObjectId()
+    uploads.check_no_resume(user_id)
+    migrated["user"].update_one({}, {"$set": {"resume": [{"_id": resume_id}]}})
+    for refused in (uploads.check_no_resume, lambda user: uploads.open(new_job(user), PDF)):
+        with pytest.raises(ResumeAlreadyExists) as refusal:
+            refused(user_id)
+        assert refusal.value.resume_id == str(resume_id)
     assert uploads.uploads_used(user_id, "2026-11-23") == 0
     assert migrated["resume_files"].count_documents({}) == 0
 
