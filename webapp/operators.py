@@ -8,18 +8,19 @@ from typing import NoReturn, Protocol
 from urllib.parse import quote, urlsplit
 
 from flask import Response, after_this_request, g, request
-from flask_jwt_extended import get_jwt
+from flask_jwt_extended import get_jwt, get_jwt_request_location
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from resumes.accounts import Account
 from resumes.operating import Operator, Role
-from webapp.auth import UNAUTHORIZED_MESSAGE, verified_claims
+from webapp.auth import CSRF_MESSAGE, UNAUTHORIZED_MESSAGE, verified_claims
 from webapp.operators_tokens import is_current, named_operator
 
 HOME = "/dashboard"
 VIEWER_MESSAGE = (
     "Your account may look at everything but change nothing: this needs the role 'operator'."
 )
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 #: An address of the dashboard in printable ASCII, where nothing can become another host.
 _NEXT = re.compile(r"/dashboard(?:[/?][!-\[\]-~]{0,2000})?")
 
@@ -43,7 +44,7 @@ class OperatorGuard:
     """Lets operators in; one per process.
 
     A token comes in the session's cookie, together with a CSRF token where the request may change
-    something, or in the header `Authorization: Bearer`.
+    something (and then from no other site), or in the header `Authorization: Bearer`.
     """
 
     def __init__(self, accounts: AccountReader) -> None:
@@ -75,7 +76,15 @@ class OperatorGuard:
         account = self._accounts.find(name) if name else None
         if account is None or not is_current(claims, account):
             _refuse()
+        if request.method not in _SAFE and get_jwt_request_location() == "cookies":
+            require_own_page()
         return account
+
+
+def require_own_page() -> None:
+    """Let no other site send our forms: browsers say where a request came from."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise Forbidden(CSRF_MESSAGE)
 
 
 def safe_next(address: str) -> str:
@@ -97,7 +106,7 @@ def _present_page() -> str:
             return urlsplit(shown)._replace(scheme="", netloc="", fragment="").geturl()
         except ValueError:
             return HOME
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in _SAFE:
         return HOME
     query = request.query_string.decode("latin-1")
     return quote(request.path) + (f"?{query}" if query else "")

@@ -17,12 +17,10 @@ from flask import (
     url_for,
 )
 from flask_jwt_extended import get_jwt, set_access_cookies, unset_access_cookies
-from werkzeug.exceptions import Forbidden
 
 from resumes.accounts import as_name
 from resumes.operating import Role
-from webapp.auth import CSRF_MESSAGE
-from webapp.operators import HOME, OperatorGuard, SignInNeeded, safe_next
+from webapp.operators import HOME, OperatorGuard, SignInNeeded, require_own_page, safe_next
 from webapp.operators_sign_in import (
     Attempt,
     Audit,
@@ -78,7 +76,7 @@ def _add_sign_in(blueprint: Blueprint, sign_in: SignIn) -> None:
 
     @blueprint.post(_SIGN_IN)
     def submit() -> Response:
-        _require_own_page()
+        require_own_page()
         try:
             account = sign_in(_attempt())
         except WrongCredentialsError:
@@ -132,12 +130,6 @@ def _attempt() -> Attempt:
         address=request.remote_addr or "",
         browser=marked_browser(mark, name) if mark and name else "",
     )
-
-
-def _require_own_page() -> None:
-    """Let no other site sign people in: browsers say where a form came from."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise Forbidden(CSRF_MESSAGE)
 
 
 def _slowed(wait_s: float) -> Response:
