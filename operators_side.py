@@ -6,9 +6,10 @@ Part of the composition root: called by wsgi.py, once per web process.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response, make_response, render_template
 from markupsafe import Markup
 from pymongo.database import Database
+from werkzeug.exceptions import HTTPException
 
 from resumes.operating import Role
 from resumes.operations import ActOnJob, Operations
@@ -27,7 +28,7 @@ from tasks.queue import ActorParseQueue
 from tasks.queue_state import Lanes, QueueState
 from webapp.admin_api import admin_blueprint
 from webapp.admin_cli import job_commands, operation_commands
-from webapp.dashboard import dashboard_blueprint
+from webapp.dashboard import dashboard_blueprint, ports
 from webapp.letters_cli import letter_commands
 from webapp.operators import OperatorGuard
 
@@ -47,8 +48,7 @@ def add_operators_side(  # noqa: PLR0913 - a composition root's parts, all by na
     """Register everything; `sockets()` counts this process's WebSockets."""
     for blueprint in _on_jobs(settings, database, broker, queue, guard, sockets):
         app.register_blueprint(blueprint)
-    tasks = _on_tasks(database, broker, guard, MongoAudit(database))
-    app.register_blueprint(tasks, url_prefix=_TASKS)
+    add_tasks(app, database, broker, guard, MongoAudit(database))
 
 
 def _on_jobs(
@@ -93,12 +93,15 @@ def _on_jobs(
     yield letter_commands(letters, audit)
 
 
-def _on_tasks(
+def add_tasks(
+    app: Flask,
     database: Database[dict[str, Any]],
     broker: KafkaBroker,
-    guard: OperatorGuard,
-    audit: MongoAudit,
-) -> Blueprint:
+    guard: ports.OperatorGuard,
+    audit: ports.Audit,
+) -> None:
+    """Mount the view of any task below the dashboard, in its look and behind its guard."""
+
     def authorize(is_action: bool) -> str:  # noqa: FBT001 - the blueprint's signature
         return guard.require(Role.OPERATOR if is_action else Role.VIEWER).name
 
@@ -108,16 +111,29 @@ def _on_tasks(
 
     def note(action: str, target: str, reason: str, refusal: str) -> None:
         if not refusal:
-            audit.note(guard.require(Role.OPERATOR).name, f"task.{action}", target, reason)
+            name = f"task.{action.removeprefix('task.')}"
+            audit.note(guard.require(Role.OPERATOR).name, name, target, reason)
 
-    return task_dashboard(
+    blueprint = task_dashboard(
         broker,
         database,
         authorize=authorize,
+        may_act=lambda: guard.require(Role.VIEWER).may_act,
         csrf_field=csrf_field,
         base_template="dashboard/base.html",
         on_action=note,
     )
+    blueprint.register_error_handler(HTTPException, _problem_page)
+    app.register_blueprint(blueprint, url_prefix=_TASKS)
+
+
+def _problem_page(error: HTTPException) -> Response | HTTPException:
+    if error.response is not None:
+        return error
+    html = render_template(
+        "dashboard/problem.html", title=error.name, advice=error.description or ""
+    )
+    return make_response(html, error.code or 500)
 
 
 def _not_a_runner(operation_id: str, turn: int) -> None:

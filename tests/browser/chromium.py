@@ -23,6 +23,11 @@ _FLAGS = (
     "--force-color-profile=srgb",
     "--hide-scrollbars",
 )
+#: A light that breathes does so for ever.
+_HAS_SETTLED = """
+const ends = ({effect}) => effect.getTiming().iterations !== Infinity;
+return document.fonts.status === "loaded" && !document.getAnimations().some(ends);
+"""
 PHONE = (360, 740)
 DESKTOP = (1100, 900)
 
@@ -52,6 +57,15 @@ class Browser(Chrome):
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def has_settled(self) -> bool:
+        """True when the fonts are there and no colour is on its way to another."""
+        return bool(self.execute_script(_HAS_SETTLED))
+
+    def keep_nothing(self) -> None:
+        """Load everything anew with each page, as on a first visit."""
+        self.execute_cdp_cmd("Network.enable", {})
+        self.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
 
     def block(self, *addresses: str) -> None:
         """Let requests to these address patterns fail; none lifts it."""

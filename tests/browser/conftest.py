@@ -1,16 +1,22 @@
 """A Chromium, fresh for each test; the pages it opens; the files that people upload."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fpdf import FPDF
 
 from tests.browser.chromium import Browser, opened
+from tests.browser.serving import served
 from tests.browser.upload_page import UploadPage
 from tests.services.client import ServiceClient
 from tests.services.parser_double import ParserDouble, Request, completes
+
+if TYPE_CHECKING:
+    from tests.browser.tasks_site import TasksSite
 
 _SAMPLE = Path(__file__).parents[2] / "samples" / "resume.pdf"
 #: Shorter than the worker waits for its parser.
@@ -45,6 +51,28 @@ def doubled_page(browser: Browser, doubled: ServiceClient) -> UploadPage:
 def quiet_page(browser: Browser, quiet: ServiceClient) -> UploadPage:
     """Of a service without workers: what is uploaded waits."""
     return UploadPage(browser, quiet.url)
+
+
+@pytest.fixture(scope="session")
+def tasks_site(kafka_bootstrap: str, mongo_uri: str) -> "Iterator[TasksSite]":
+    """Tasks in every state, to be looked at."""
+    import pymongo
+
+    from tests.browser.tasks_site import TasksSite
+
+    name = f"t-{secrets.token_hex(6)}"
+    with pymongo.MongoClient[dict[str, object]](mongo_uri, tz_aware=True) as client:
+        with TasksSite(kafka_bootstrap, client[name], namespace=name) as site:
+            site.fill()
+            yield site
+        client.drop_database(name)
+
+
+@pytest.fixture
+def tasks_url(tasks_site: "TasksSite") -> Iterator[str]:
+    """Where they are shown, below the dashboard."""
+    with served(tasks_site.dashboard.app) as url:
+        yield f"{url}/dashboard/tasks"
 
 
 @pytest.fixture

@@ -4,46 +4,55 @@
 dashboard is shown on collaborators in memory, where a night has gone wrong.
 """
 
+import logging
 import os
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from werkzeug.serving import make_server
+import pymongo
+from selenium.webdriver.common.by import By
 
 from devstack import ports, stack
 from devstack.process import ROOT
-from tests.browser.chromium import Browser, opened
+from tests.browser.chromium import PHONE, Browser, opened
+from tests.browser.serving import served
+from tests.browser.tasks_site import TasksSite
 from tests.browser.upload_page import UploadPage
+from tests.browser.views import TASK_VIEWS, night_site
 from tests.eventually import eventually
 from tests.services.client import TestUser
-from tests.unit.webapp.dashboard.in_memory import object_id
-from tests.unit.webapp.dashboard.site import Site, with_operations
 
 _PICTURES = ROOT / ".data" / "screenshots"
 _README = {
     "upload-finished-light": ROOT / "docs" / "images" / "upload-finished.png",
     "overview-light": ROOT / "docs" / "images" / "dashboard.png",
 }
-_SIZES = {"upload": (900, 950), "dashboard": (1280, 900)}
-#: All is drawn when this holds: fonts, plots, and the change from light to dark.
-_IS_DRAWN = """const drawings = [...document.querySelectorAll(".drawing")];
-    return document.fonts.status === "loaded" && !document.getAnimations().length
-        && drawings.every((drawing) => drawing.querySelector("canvas"))"""
+_UPLOAD, _DASHBOARD = (900, 950), (1280, 900)
+_LOOKS = {
+    "upload": {"light": (_UPLOAD, False), "dark": (_UPLOAD, True)},
+    "dashboard": {
+        "light": (_DASHBOARD, False),
+        "dark": (_DASHBOARD, True),
+        "phone": (PHONE, False),
+    },
+}
+_ARE_PLOTTED = """const drawings = [...document.querySelectorAll(".drawing")];
+    return drawings.every((drawing) => drawing.querySelector("canvas"))"""
 
 
 def take(browser: Browser, name: str, kind: str) -> None:
-    """Save the page as it stands, in light and dark."""
+    """Save the page as it stands, in light and dark; the dashboard's on a phone, too."""
     browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
-    for scheme in ("light", "dark"):
-        browser.show_as(_SIZES[kind], dark=scheme == "dark")
-        eventually(lambda: browser.execute_script(_IS_DRAWN))
-        picture = _README.get(f"{name}-{scheme}", _PICTURES / f"{name}-{scheme}.png")
+    for look, (size, is_dark) in _LOOKS[kind].items():
+        browser.show_as(size, dark=is_dark)
+        eventually(lambda: browser.has_settled() and browser.execute_script(_ARE_PLOTTED))
+        picture = _README.get(f"{name}-{look}", _PICTURES / f"{name}-{look}.png")
         browser.save_screenshot(str(picture))
         sys.stdout.write(f"{picture.relative_to(ROOT)}\n")
+    browser.show_as(_LOOKS[kind]["light"][0])  # the next page is drawn for it
 
 
 def take_upload(browser: Browser, url: str, user: TestUser) -> None:
@@ -62,48 +71,34 @@ def take_upload(browser: Browser, url: str, user: TestUser) -> None:
     take(browser, "resume", "upload")
 
 
-def dashboard_views(site: Site) -> Mapping[str, str]:
-    """Return the dashboard's views and their addresses."""
-    dry_run, running, ended = with_operations(site)
-    return {
-        "overview": "",
-        "jobs": "/jobs",
-        "jobs-failed": "/jobs?state=failed",
-        "jobs-none": "/jobs?error_code=nothing",
-        "job": f"/jobs/{object_id(0)}",
-        "failures": "/failures",
-        "operations": "/operations",
-        "operation-dry-run": f"/operations/{dry_run}",
-        "operation-running": f"/operations/{running}",
-        "operation-ended": f"/operations/{ended}",
-        "letters": "/letters",
-        "letter": "/letters/3:17",
-        "lanes": "/lanes",
-        "audit": "/audit",
-    }
-
-
-@contextmanager
-def served(site: Site) -> Iterator[str]:
-    """Serve the dashboard while the context is open."""
-    server = make_server(ports.LOOPBACK, 0, site.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{ports.LOOPBACK}:{server.server_port}/dashboard"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def take_tasks(browser: Browser, env: Mapping[str, str]) -> None:
+    """Show tasks of several actors: in the dashboard's look, and in the one of who gives none."""
+    with (
+        pymongo.MongoClient[dict[str, Any]](env["DATABASE_SOURCE"], tz_aware=True) as client,
+        TasksSite(env["KAFKA_BROKERS"], client["pictures"], namespace="pictures") as site,
+    ):
+        site.fill()
+        [letter, *_] = site.letters()
+        with served(site.dashboard.app) as ours, served(site.standalone()) as theirs:
+            for name, view in TASK_VIEWS.items():
+                path = view.format(letter=letter)
+                browser.get(f"{ours}/dashboard/tasks{path}")
+                take(browser, f"tasks-{name}", "dashboard")
+                browser.get(f"{theirs}/tasks{path}")
+                take(browser, f"tasks-{name}-own-look", "dashboard")
+            browser.get(f"{ours}/dashboard/tasks/waiting/mails/delayed")
+            browser.find_elements(By.NAME, "task")[-1].click()
+            browser.find_element(By.XPATH, "//button[text()='Cancel chosen ones']").click()
+            take(browser, "tasks-done", "dashboard")
 
 
 def main() -> None:
     """Start everything, take the pictures, stop everything."""
     _PICTURES.mkdir(parents=True, exist_ok=True)
-    site = Site()
-    views = dashboard_views(site)
+    logging.disable()  # tasks fail, as they are meant to
+    site, views = night_site()
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder) / "profile") as browser:
-        with served(site) as url:
+        with served(site.app) as url:
             for name, address in views.items():
                 browser.get(f"{url}{address}")
                 take(browser, name, "dashboard")
@@ -115,6 +110,7 @@ def main() -> None:
             email="picture@example.com",
             log_path=Path(folder) / "service.log",
         ) as running:
+            take_tasks(browser, running.env)
             take_upload(browser, running.url, TestUser(running.user.id, running.user.token))
 
 

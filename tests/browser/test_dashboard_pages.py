@@ -1,19 +1,18 @@
 """The dashboard's pages in a real Chromium, on collaborators in memory: looks, refreshing."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
-from werkzeug.serving import make_server
 
 from resumes.breaker import BreakerState
-from resumes.operating import OperationStatus
+from resumes.operating import OperationStatus, Operator, Role
 from tests.browser.axe import violations
 from tests.browser.chromium import DESKTOP, PHONE, Browser, opened
 from tests.browser.dashboard_pages import DashboardPages
+from tests.browser.serving import served
 from tests.eventually import eventually
 from tests.unit.webapp.dashboard.in_memory import object_id
 from tests.unit.webapp.dashboard.site import Site, with_operations
@@ -47,19 +46,14 @@ def site() -> Site:
 
 
 @pytest.fixture
-def served(site: Site) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, site.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def url(site: Site) -> Iterator[str]:
+    with served(site.app) as url:
+        yield url
 
 
 @pytest.fixture
-def pages(browser: Browser, served: str) -> DashboardPages:
-    return DashboardPages(browser, served)
+def pages(browser: Browser, url: str) -> DashboardPages:
+    return DashboardPages(browser, url)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -75,6 +69,43 @@ def test_a_page_has_no_barriers_and_breaks_no_policy(pages: DashboardPages, addr
     assert found == {"light": [], "dark": []}
     complaints = [text for text in pages.browser.complaints() if "400 (BAD REQUEST)" not in text]
     assert complaints == []
+
+
+def look(pages: DashboardPages) -> dict[str, list[str]]:
+    """Return what axe-core finds on the page as it stands, in light and dark, on a phone."""
+    found = {}
+    for name, is_dark in (("light", False), ("dark", True)):
+        pages.browser.show_as(PHONE, dark=is_dark)
+        eventually(pages.browser.has_settled)
+        found[name] = violations(pages.browser)
+    return found
+
+
+def test_a_page_of_a_problem_has_no_barriers(pages: DashboardPages, site: Site) -> None:
+    site.guard.operator = Operator("an.vo", Role.VIEWER)
+    site.letters.is_reachable = False
+    for address, heading in {
+        f"/jobs/{object_id(9999)}": "Not Found",
+        "/operations/new?kind=replay": "Forbidden",
+        "/letters": "Not reachable",
+        "/jobs/export.csv?state=nonsense": "This filter can't be read",
+    }.items():
+        pages.open(address)
+        pages.wait_for_page(heading)
+        assert look(pages) == {"light": [], "dark": []}
+        pages.follow("To the overview")
+        pages.wait_for_page("Overview")
+
+
+def test_a_resume_that_is_shown_unmasked_has_no_barriers(pages: DashboardPages, site: Site) -> None:
+    pages.open(f"/jobs/{object_id(630)}")
+    assert "Nguyễn Văn An" not in pages.live_text
+    pages.press_by_keyboard("Show name, e-mail and phone")
+
+    pages.wait_for_text("Nguyễn Văn An")
+    assert look(pages) == {"light": [], "dark": []}
+    assert [entry.action for entry in site.audit.noted][:1] == ["resume.revealed"]
+    assert pages.browser.complaints() == []
 
 
 def test_the_overview_refreshes_itself(pages: DashboardPages, site: Site) -> None:
@@ -180,11 +211,9 @@ def test_an_outage_is_replayed_with_the_keyboard_alone(pages: DashboardPages, si
     assert pages.browser.complaints() == []
 
 
-def test_without_javascript_everything_is_there_but_the_drawings(
-    served: str, tmp_path: Path
-) -> None:
+def test_without_javascript_everything_is_there_but_the_drawings(url: str, tmp_path: Path) -> None:
     with opened(tmp_path / "profile", scripts=False) as browser:
-        pages = DashboardPages(browser, served)
+        pages = DashboardPages(browser, url)
         pages.open()
         assert pages.figure("Failed") == "513"
         assert not browser.find_element(By.CSS_SELECTOR, ".plots").is_displayed()

@@ -23,6 +23,7 @@ def task_dashboard(  # noqa: PLR0913 - what a host decides, all named
     database: Database[Any],
     *,
     authorize: Callable[[bool], str],
+    may_act: Callable[[], bool] = lambda: True,
     csrf_field: Callable[[], str] = str,
     base_template: str | None = None,
     periodic: Schedules | None = None,
@@ -33,7 +34,8 @@ def task_dashboard(  # noqa: PLR0913 - what a host decides, all named
 
     `authorize(is_action)` is called for every request: it returns who asks, or raises (an HTTP
     error, or what the host turns into one). For an action it also checks the form's CSRF token,
-    which `csrf_field()` put there as HTML. `base_template` has the blocks `title` and `content`.
+    which `csrf_field()` put there as HTML. Whom `may_act()` denies is shown no buttons.
+    `base_template` has the blocks `title` and `content`.
     `on_action(action, target, reason, refusal)` hears of everything that was asked for; `refusal`
     is empty when it was done. The database is the one of `RunRecorder` and `ObeyControl`.
     """
@@ -45,11 +47,13 @@ def task_dashboard(  # noqa: PLR0913 - what a host decides, all named
         timeout_s=kafka_timeout_s,
         on_action=on_action,
     )
-    blueprint = Blueprint("task_dashboard", __name__, template_folder="templates")
-
+    blueprint = Blueprint(
+        "task_dashboard", __name__, template_folder="templates", static_folder="static"
+    )
     _let_in(blueprint, site, authorize)
     base = base_template or "task_dashboard/base.html"
-    blueprint.context_processor(lambda: {"task_base": base, "csrf_field": csrf_field})
+    offered = {"task_base": base, "csrf_field": csrf_field, "may_act": may_act}
+    blueprint.context_processor(offered.copy)
     _say_what_is_wrong(blueprint)
     for pages in (overview, waiting, dead_letters):
         pages.register(blueprint)

@@ -81,9 +81,10 @@ def discard(queue: str) -> str | Response:
 
 def _handle(queue: str, action: str) -> str | Response:
     letters, wanted = _letters_of(queue), _chosen()
+    what = f"{action.capitalize()} dead letters"
     back = url_for("task_dashboard.dead", queue=queue)
     if wanted is None:
-        return report(f"{action} dead letters", back, [])
+        return report(what, back, [])
     if action == "replay":
         outcomes = letters.replay(wanted, max_count=_MAX_AT_ONCE, per_second=_REPLAYS_PER_S)
     else:
@@ -92,7 +93,7 @@ def _handle(queue: str, action: str) -> str | Response:
         site().tell(f"dead_letter.{action}", f"{queue} {one.letter.letter_id}", one.refusal or "")
         for one in outcomes
     ]
-    return report(f"{action} dead letters", back, done)
+    return report(what, back, done)
 
 
 def _chosen() -> LetterFilter | None:

@@ -74,7 +74,7 @@ def _change(queue: str, lane: str, change: str) -> str | Response:
     act = site().control.pause if change == "pause" else site().control.unpause
     refusal = act(queue, lane, by=operator(), reason=reason())
     done = site().tell(f"lane.{change}", f"{queue}/{lane}", refusal)
-    return report(f"{change} a lane", url_for("task_dashboard.queues"), [done])
+    return report(f"{change.capitalize()} a lane", url_for("task_dashboard.queues"), [done])
 
 
 def running() -> str | Response:

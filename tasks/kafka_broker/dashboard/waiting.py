@@ -10,6 +10,7 @@ from ..waiting import DELAYED, NoSuchTaskError, WaitingTask, WaitingTasks
 from .site import answer, operator, reason, report, site
 
 _PER_PAGE = 50
+_WORDS = {"cancel": "Cancel waiting tasks", "retry-now": "Run waiting tasks now"}
 
 
 def register(blueprint: Blueprint) -> None:
@@ -53,7 +54,7 @@ def _act(queue: str, lane: str, action: str) -> str | Response:
         refusal = _decide(tasks, lane, place, copy, action)
         outcomes.append(site().tell(f"task.{action}", f"{queue} {copy}", refusal))
     back = url_for("task_dashboard.waiting", queue=queue, lane=lane)
-    return report(f"{action} of waiting tasks", back, outcomes)
+    return report(_WORDS[action], back, outcomes)
 
 
 def _decide(tasks: WaitingTasks, lane: str, place: str, copy: str, action: str) -> str:
