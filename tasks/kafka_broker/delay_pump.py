@@ -56,18 +56,21 @@ class DelayPump:
         self._inbox: Inbox | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-delays", daemon=True)
+        #: Each queue is added by its consumer's thread, and they begin at once.
+        self._adding = threading.Lock()
 
     def add(self, queue: QueueConfig) -> None:
         """See to one more queue; the first one starts the thread."""
-        if queue.delay_topic in self._queues:
-            return
-        letters = DeadLetters(queue, self._publisher, self._observer)
-        self._dead_letters[queue.delay_topic] = letters
-        self._queues[queue.delay_topic] = queue
-        if (poller := self._poller) is not None:
-            poller.read(list(self._queues))
-        if self._thread.ident is None:
-            self._thread.start()
+        with self._adding:
+            if queue.delay_topic in self._queues:
+                return
+            letters = DeadLetters(queue, self._publisher, self._observer)
+            self._dead_letters[queue.delay_topic] = letters
+            self._queues[queue.delay_topic] = queue
+            if (poller := self._poller) is not None:
+                poller.read(list(self._queues))
+            if self._thread.ident is None:
+                self._thread.start()
 
     def discard_waiting(self, queue: QueueConfig) -> None:
         """Drop what was read of a queue and is not due yet."""
