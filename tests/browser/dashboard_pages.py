@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -12,6 +16,8 @@ from tests.browser.chromium import Browser
 from tests.eventually import eventually
 
 _MAX_TABS = 200
+#: What chromedriver says of an element whose page is being left just now.
+_GONE = "does not belong to the document"
 
 T = TypeVar("T")
 
@@ -111,9 +117,10 @@ class DashboardPages:
 
 
 def _steady(read: Callable[[], T]) -> T:
-    """Read again when a refresh took the elements away meanwhile."""
+    """Read again when a refresh, or the next page, took the elements away meanwhile."""
     while True:
         try:
             return read()
-        except StaleElementReferenceException:
-            continue
+        except WebDriverException as error:
+            if not isinstance(error, StaleElementReferenceException) and _GONE not in str(error):
+                raise
