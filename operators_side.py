@@ -120,7 +120,7 @@ def add_tasks(
         authorize=authorize,
         may_act=lambda: guard.require(Role.VIEWER).may_act,
         csrf_field=csrf_field,
-        base_template="dashboard/base.html",
+        base_template="dashboard/tasks.html",
         on_action=note,
     )
     blueprint.register_error_handler(HTTPException, _problem_page)

@@ -15,6 +15,7 @@ from tests.browser.serving import served
 from tests.browser.task_pages import TaskPages
 from tests.browser.tasks_site import ALL_RUNS, HOUR_MS, MAILS, TasksSite
 from tests.browser.views import TASK_VIEWS
+from tests.eventually import eventually
 
 
 @pytest.fixture
@@ -105,6 +106,23 @@ def test_a_waiting_task_is_found_and_cancelled_with_the_keyboard_alone(
     [noted] = quiet_tasks.dashboard.audit.noted
     assert (noted.operator, noted.action) == ("minh.tran", "task.cancel")
     assert noted.reason == "The wrong address"
+    assert pages.browser.complaints() == []
+
+
+def test_a_page_follows_what_happens_but_not_while_somebody_chooses(
+    pages: TaskPages, quiet_tasks: TasksSite
+) -> None:
+    pages.open("/waiting/mails/delayed")
+    pages.write("Reason", "Not yet")
+    quiet_tasks.send("send_mail", "fourth@example.com", delay=9 * HOUR_MS)
+    eventually(lambda: len(pages.rows()) == 4, within_s=20)
+    field = pages.browser.find_element(By.NAME, "reason")
+    assert field.get_attribute("value") == "Not yet"
+    assert pages.browser.switch_to.active_element == field
+    assert pages.says("#live-switch") == "Live"
+
+    pages.tick("Choose send_mail")
+    assert pages.says("#live-switch") == "Paused"
     assert pages.browser.complaints() == []
 
 

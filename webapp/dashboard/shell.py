@@ -1,6 +1,6 @@
 """What surrounds every page below /dashboard: who is signed in, the way around, the alerts.
 
-Templates get it as `shell`, also those of other blueprints that extend `dashboard/base.html`. All
+Templates get it as `shell`, also those of other blueprints that extend `dashboard/tasks.html`. All
 of it is looked up when a template asks, so a page outside the guard (signing in) costs nothing.
 """
 

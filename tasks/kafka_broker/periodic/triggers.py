@@ -59,7 +59,11 @@ class Interval:
     period: timedelta
 
     def __str__(self) -> str:
-        return f"every {self.period}"
+        minutes, seconds = divmod(self.period.seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        exact_seconds = seconds + self.period.microseconds / 1_000_000
+        units = {"d": self.period.days, "h": hours, "min": minutes, "s": exact_seconds}
+        return "every " + " ".join(f"{count:g} {unit}" for unit, count in units.items() if count)
 
     def next_after(self, moment: datetime) -> datetime:
         """Return the first due time later than `moment`, in UTC."""

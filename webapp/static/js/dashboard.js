@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const icon = byId("icon");
 const plainIcon = icon.href;
 const liveSwitch = byId("live-switch");
-const boxes = () => [...document.querySelectorAll("[data-selection] [name=job_id]")];
+const boxes = () => [...document.querySelectorAll(".tick [name]")];
 const ticked = () => boxes().filter((box) => box.checked).length;
 const isOff = () => liveSwitch?.getAttribute("aria-pressed") === "false";
 let isLeaving = false;

@@ -228,7 +228,7 @@ def test_schedules_are_shown_with_when_they_run_next(
     periodic.runner().tick()
     (schedule,) = _json(client, "/periodic")["schedules"]
     assert schedule["last"] < schedule["next"]
-    assert "every 1:00:00" in _get(client, "/periodic")
+    assert "every 1 h" in _get(client, "/periodic")
 
 
 def test_the_host_decides_who_comes_in_and_who_may_act(client: FlaskClient) -> None:

@@ -138,3 +138,17 @@ def test_a_line_may_be_written_with_any_blanks_and_letters() -> None:
     assert str(crontab("  0 3   * * mon", tz="Europe/Berlin")) == "0 3 * * mon Europe/Berlin"
     after = datetime(2024, 1, 3, tzinfo=UTC)
     assert crontab("0 3 * * mon").next_after(after) == datetime(2024, 1, 8, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("period", "words"),
+    [
+        ({"hours": 6}, "every 6 h"),
+        ({"minutes": 90}, "every 1 h 30 min"),
+        ({"days": 7}, "every 7 d"),
+        ({"seconds": 0.5}, "every 0.5 s"),
+        ({"days": 1, "seconds": 86399.5}, "every 1 d 23 h 59 min 59.5 s"),
+    ],
+)
+def test_an_interval_is_told_in_units(period: dict[str, float], words: str) -> None:
+    assert str(every(**period)) == words
