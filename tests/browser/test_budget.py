@@ -73,6 +73,7 @@ def assert_says_what_it_is(browser: Browser) -> None:
     assert html.get_attribute("lang") in {"en", "vi"}
     assert re.search(r"\w", browser.title)
     assert content_of(browser, "viewport") == "width=device-width, initial-scale=1"
+    assert len(content_of(browser, "description")) > 20
     assert len(browser.find_elements(By.TAG_NAME, "h1")) >= 1
 
 
@@ -88,7 +89,6 @@ def test_the_upload_side_is_light_and_plain(newcomer: Browser, site_url: str, pa
 @pytest.mark.parametrize("path", DASHBOARD_VIEWS.values(), ids=list(DASHBOARD_VIEWS))
 def test_the_dashboard_is_light_and_plain(newcomer: Browser, site_url: str, path: str) -> None:
     assert_is_light_and_plain(newcomer, f"{site_url}{path}")
-    assert len(content_of(newcomer, "description")) > 20
 
 
 @pytest.mark.parametrize("path", TASK_VIEWS.values(), ids=list(TASK_VIEWS))
@@ -97,4 +97,3 @@ def test_the_view_of_tasks_is_light_and_plain(
 ) -> None:
     letter = tasks_site.letters()[0]
     assert_is_light_and_plain(newcomer, f"{tasks_url}{path.format(letter=letter)}")
-    assert len(content_of(newcomer, "description")) > 20
