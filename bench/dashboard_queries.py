@@ -32,6 +32,8 @@ DISCARDED = FAILED // 2
 RARE, RARE_CODE = 50, "file_lost"
 CODES = ["parser_unavailable", "parser_rejected", "attempts_exhausted"]
 MESSAGE = "The resume could not be read: the service was away for too long. Please upload it again."
+#: What the parser says of files is its own, and differs.
+REJECTED_CODE, REJECTIONS = "parser_rejected", 60
 USERS = 200_000
 TIMES = 9
 LIMIT = 50
@@ -84,6 +86,10 @@ def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Ca
         "a common error text": JobFilter(error_text="AWAY"),
         "a rare error text": JobFilter(error_text="bytes are gone"),
         "an error text that none has": JobFilter(error_text="no such words"),
+        "a text in many messages": JobFilter(error_text="page"),
+        "a common text, a rare code": JobFilter(error_text="again", error_code=RARE_CODE),
+        "processing, a common text": JobFilter(JobState.PROCESSING, error_text="AWAY"),
+        "discarded, a rare text": JobFilter(JobState.DISCARDED, error_text="bytes are gone"),
         "a user": JobFilter(user_id=str(middle["user_id"])),
         "a day": a_day,
         "4 attempts or more": JobFilter(min_attempts=4),
@@ -91,7 +97,7 @@ def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Ca
         "failed, a rare code": JobFilter(JobState.FAILED, error_code=RARE_CODE),
         "failed, a rare text": JobFilter(JobState.FAILED, error_text="bytes are gone"),
         "failed on a day": a_day.with_(state=JobState.FAILED),
-        "a day, a code, a text": a_day.with_(error_code=CODES[1], error_text="away"),
+        "a day, a code, a text": a_day.with_(error_code=REJECTED_CODE, error_text="page 7"),
         "1,000 selected jobs": JobFilter(
             job_ids=frozenset(str(job["_id"]) for job in jobs.find({}, {"_id": 1}, limit=1000))
         ),
@@ -157,8 +163,9 @@ def _completed() -> Document:
 
 
 def _failed() -> Document:
-    code = random.choice(CODES)  # noqa: S311 - no secret
-    return {"status": "failed", "error_code": code, "error_message": MESSAGE}
+    code, page = random.choice(CODES), random.randrange(REJECTIONS)  # noqa: S311 - no secret
+    message = f"Page {page} has no text." if code == REJECTED_CODE else MESSAGE
+    return {"status": "failed", "error_code": code, "error_message": message}
 
 
 def _discarded() -> Document:

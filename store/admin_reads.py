@@ -17,15 +17,17 @@ from resumes.job import is_object_id
 from resumes.job_filter import FilterTooBroadError, JobFilter, JobState
 from resumes.operating import FailureGroup, JobDetails, JobPage, ListedJob, RecordPlace, Step
 from store.connection import Document, store_errors
+from store.error_messages import messages_saying
 from store.job_queries import cursor_of, in_state, query, state_of
 from store.reads import job_from_document
 from store.transitions import EVENTS, FILES, JOBS
 
 TOTALS = "job_totals"
 
-#: A page of an answer is ready in milliseconds, unless a text is looked for that few jobs have.
+#: A page of an answer is ready in milliseconds, unless the jobs themselves are searched for a text.
 _MAX_SEARCH_S = 2.0
 _EXPORT_PAGE = 500
+_LISTED_FIELDS = {"file_data": False, "cv_data": False}
 
 
 class MongoAdminReads:
@@ -41,11 +43,12 @@ class MongoAdminReads:
         Raises FilterError: the cursor is none of ours, or (FilterTooBroadError) it takes too long.
         """
         now = datetime.now(UTC)
-        arguments = query(wanted, cursor, now)
-        projection = {"file_data": False, "cv_data": False}
         with store_errors(), pymongo.timeout(_MAX_SEARCH_S):
             try:
-                found = list(self._jobs.find(**arguments, projection=projection, limit=limit + 1))
+                arguments = query(wanted, cursor, now, messages_saying(self._jobs, wanted))
+                found = list(
+                    self._jobs.find(**arguments, projection=_LISTED_FIELDS, limit=limit + 1)
+                )
             except ExecutionTimeout:
                 if wanted.error_text:
                     raise FilterTooBroadError from None

@@ -1,11 +1,13 @@
 """How the jobs that a JobFilter means are found, newest first. Pure.
 
-Each list walks one index of `migrations/versions/0003_pre_job_lists.py` in its order. The index is
-named, since a planner that chooses by trial walks a wrong one for seconds when few jobs match.
+Each list walks one index of `migrations/versions/0003_pre_job_lists.py` (or 0008) in its order. The
+index is named, since a planner that chooses by trial walks a wrong one for seconds when few jobs
+match.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,15 +24,31 @@ _INDEXED_ATTEMPTS = 2
 _MAX_CURSOR_DIGITS = 14
 
 
-def query(wanted: JobFilter, cursor: str | None, now: datetime) -> Document:
-    """Return the arguments of `find`; raise FilterError when `cursor` is none of ours."""
+@dataclass(frozen=True)
+class MessagesFound:
+    """What says the text that is looked for: jobs have one of the codes and one of the messages."""
+
+    codes: list[str]
+    messages: list[str]
+
+
+def query(
+    wanted: JobFilter,
+    cursor: str | None,
+    now: datetime,
+    found: MessagesFound | None,
+) -> Document:
+    """Return the arguments of `find`; raise FilterError when `cursor` is none of ours.
+
+    `found`: what `messages_saying` returned for this filter.
+    """
     by_id = bool(wanted.job_ids)
     order = [("_id", DESCENDING)] if by_id else [("created_at", DESCENDING), ("_id", DESCENDING)]
     after = [] if cursor is None else _after(cursor, by_id=by_id)
     return {
-        "filter": {"$and": [*_conditions(wanted, now), *after]},
+        "filter": {"$and": [*_conditions(wanted, now, found), *after]},
         "sort": order,
-        "hint": _index(wanted),
+        "hint": _index(wanted, found),
     }
 
 
@@ -67,14 +85,12 @@ def in_state(state: JobState, now: datetime) -> Document:
             return {"status": str(state)}
 
 
-def _conditions(wanted: JobFilter, now: datetime) -> list[Document]:
+def _conditions(wanted: JobFilter, now: datetime, found: MessagesFound | None) -> list[Document]:
     conditions = [
         wanted.job_ids and {"_id": {"$in": [ObjectId(job_id) for job_id in wanted.job_ids]}},
         wanted.state and in_state(wanted.state, now),
         wanted.error_code and {"error_code": wanted.error_code},
-        # A message has a code beside it, by which the partial index is recognized.
-        wanted.error_text
-        and {"error_code": {"$gt": ""}, "error_message": _says(wanted.error_text)},
+        wanted.error_text and _text_condition(wanted.error_text, found),
         wanted.user_id and {"user_id": ObjectId(wanted.user_id)},
         # Always: MongoDB asks an index's keys only where its first field has a condition, and
         # fetches each document otherwise.
@@ -85,8 +101,12 @@ def _conditions(wanted: JobFilter, now: datetime) -> list[Document]:
     return [condition for condition in conditions if isinstance(condition, dict)]
 
 
-def _says(text: str) -> Document:
-    return {"$regex": re.escape(text), "$options": "i"}
+def _text_condition(text: str, found: MessagesFound | None) -> Document:
+    if found is None:
+        # A message has a code beside it, by which the partial index is recognized.
+        says = {"$regex": re.escape(text), "$options": "i"}
+        return {"error_code": {"$gt": ""}, "error_message": says}
+    return {"error_code": {"$in": found.codes}, "error_message": {"$in": found.messages}}
 
 
 def _after(cursor: str, *, by_id: bool) -> list[Document]:
@@ -105,11 +125,12 @@ def _after(cursor: str, *, by_id: bool) -> list[Document]:
     ]
 
 
-def _index(wanted: JobFilter) -> str:
+def _index(wanted: JobFilter, found: MessagesFound | None) -> str:
     """Name the index that leaves the fewest jobs to look at."""
     choices = [
         ("_id_", bool(wanted.job_ids)),
         ("newest_by_user", bool(wanted.user_id)),
+        ("newest_by_message", found is not None),
         ("newest_with_error", bool(wanted.error_text)),
         ("newest_by_error", bool(wanted.error_code)),
         ("newest_retried", (wanted.min_attempts or 0) >= _INDEXED_ATTEMPTS),

@@ -157,7 +157,8 @@ class MongoOperationRuns:
         return last["job_id"] if last else None
 
     def _list_after(self, last: ObjectId | None, operation_id: str, held: Held, limit: int) -> None:
-        found = matching(held.operation.asked.wanted, held.operation.created_at)
+        operation = held.operation
+        found = matching(self._database, operation.asked.wanted, operation.created_at)
         after = [{"_id": {"$gt": last}}] if last else []
         item = {
             "_id": {"$concat": [item_id(operation_id, ""), {"$toString": "$_id"}]},

@@ -25,6 +25,7 @@ from resumes.operating import (
 )
 from store.audit import append
 from store.connection import Document, store_errors
+from store.error_messages import messages_saying
 from store.job_queries import query
 from store.operation_items import DONE, ITEMS, OPERATIONS, REFUSED, item_from_document
 from store.transitions import JOBS, in_transaction
@@ -126,7 +127,7 @@ class MongoOperations:
     def _document(self, new: NewOperation, token: str | None) -> Document:
         with store_errors():
             now = server_now(self._database)
-            found = matching(new.wanted, now)
+            found = matching(self._database, new.wanted, now)
             most: dict[str, Any] = {"limit": new.max_count} if new.max_count else {}
             total = self._database[JOBS].count_documents(
                 found["filter"], hint=found["hint"], **most
@@ -155,9 +156,9 @@ class MongoOperations:
         }
 
 
-def matching(wanted: JobFilter, at: datetime) -> dict[str, Any]:
+def matching(database: Database[Document], wanted: JobFilter, at: datetime) -> dict[str, Any]:
     """Return the filter and index hint for the jobs that match and have not changed since `at`."""
-    found = query(wanted, None, at)
+    found = query(wanted, None, at, messages_saying(database[JOBS], wanted))
     unchanged = {"updated_at": {"$lte": at}}
     return {"filter": {"$and": [found["filter"], unchanged]}, "hint": found["hint"]}
 

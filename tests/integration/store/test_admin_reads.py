@@ -204,15 +204,21 @@ def test_a_cursor_that_is_none_is_refused(reads: MongoAdminReads, cursor: str) -
 # --- every list walks an index --------------------------------------------------------------
 
 
+_OF_THE_SESSION = {"lsid", "$clusterTime", "$db", "$readPreference", "txnNumber", "maxTimeMS"}
+
+
 class Finds(pymongo.monitoring.CommandListener):
-    """The `find` commands that a client has sent."""
+    """The `find` commands that a client has sent, and what it looked up before them."""
 
     def __init__(self) -> None:
         self.commands: list[dict[str, Any]] = []
+        self.lookups: list[dict[str, Any]] = []
 
     def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
         if event.command_name == "find":
             self.commands.append(dict(event.command))
+        elif event.command_name == "aggregate":
+            self.lookups.append(dict(event.command))
 
     def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
         pass
@@ -238,11 +244,13 @@ def stages(plan: dict[str, Any]) -> Iterator[str]:
         yield from stages(child)
 
 
+def without_session(command: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in command.items() if name not in _OF_THE_SESSION}
+
+
 def explained(database: Database[Any], command: dict[str, Any]) -> tuple[set[str], int]:
     """Return the stages of a `find` and how many documents it fetched."""
-    session = {"lsid", "$clusterTime", "$db", "$readPreference", "txnNumber", "maxTimeMS"}
-    find = {name: value for name, value in command.items() if name not in session}
-    answer = database.command("explain", find, verbosity="executionStats")
+    answer = database.command("explain", without_session(command), verbosity="executionStats")
     used = set(stages(answer["queryPlanner"]["winningPlan"]))
     return used, answer["executionStats"]["totalDocsExamined"]
 
@@ -307,6 +315,46 @@ def lopsided(migrated: Database[Any]) -> Database[Any]:
         [job(number * 10, **kind) for number, kind in enumerate(kinds)]
     )
     return migrated
+
+
+def failures_saying(database: Database[Any], messages: list[str]) -> None:
+    """Store three failed jobs of each message, of two codes, the messages in turn."""
+    database["resume_parse_jobs"].insert_many(
+        job(number, status="failed", error_code=f"code_{number % 2}", error_message=message)
+        for number, message in enumerate(messages * 3)
+    )
+
+
+def test_a_text_is_found_by_the_messages_that_there_are(
+    migrated: Database[Any], watched: MongoAdminReads, finds: Finds
+) -> None:
+    failures_saying(migrated, [f"Page {number} is empty." for number in range(31)])
+    wanted = JobFilter(error_text="PAGE 1")  # of which there are 11
+    listed = [one for page in all_pages(watched, wanted, limit=10) for one in page]
+    assert len(listed) == 33
+    moments = [one.job.created_at for one in listed]
+    assert moments == sorted(moments, reverse=True)
+    for command in finds.commands:
+        used, fetched = explained(migrated, command)
+        assert not used & {"COLLSCAN", "SORT"}
+        assert fetched <= 10 + 2
+    assert len(finds.lookups) >= 3, "the codes, and the messages of each"
+    for lookup in finds.lookups:
+        plan = migrated.command("explain", without_session(lookup), verbosity="queryPlanner")
+        assert "DISTINCT_SCAN" in str(plan)
+
+
+def test_where_each_message_is_another_the_jobs_are_searched(
+    migrated: Database[Any], watched: MongoAdminReads, finds: Finds
+) -> None:
+    failures_saying(migrated, [f"Page {number} is empty." for number in range(250)])
+    wanted = JobFilter(JobState.FAILED, error_text="page 1")
+    listed = [one for page in all_pages(watched, wanted, limit=50) for one in page]
+    assert len(listed) == 3 * (1 + 10 + 100)
+    for command in finds.commands:
+        used, fetched = explained(migrated, command)
+        assert not used & {"COLLSCAN", "SORT"}
+        assert fetched <= 50 + 2
 
 
 @pytest.mark.parametrize("wanted", LISTS.values(), ids=LISTS.keys())
