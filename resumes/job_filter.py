@@ -64,7 +64,7 @@ class JobFilter:
     since: datetime | None = None
     until: datetime | None = None
     min_attempts: int | None = None
-    #: These jobs only (the selected rows).
+    #: These jobs only: named by a person, or the selected rows.
     job_ids: frozenset[str] = frozenset()
 
     @classmethod
@@ -143,7 +143,7 @@ def _id(text: str) -> str:
 
 
 def _ids(text: str) -> frozenset[str]:
-    ids = frozenset(_id(part.strip()) for part in text.split(",") if part.strip())
+    ids = frozenset(_id(part) for part in text.replace(",", " ").split())
     if len(ids) > _MAX_IDS:
         raise FilterError(f"at most {_MAX_IDS} jobs can be named one by one")
     return ids

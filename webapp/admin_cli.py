@@ -24,9 +24,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _filters(command: Command) -> Command:
-    """Add the options that say which jobs are meant."""
+    """Add what says which jobs are meant."""
     for option in reversed(
         (
+            click.argument("job_ids", nargs=-1),
             click.option("--error-code"),
             click.option("--error-text", help="A part of the error message."),
             click.option("--user", "user_id", help="The user's id."),
@@ -43,7 +44,6 @@ def _actions(command: Command) -> Command:
     """Add the options of what is done to many jobs."""
     for option in reversed(
         (
-            click.argument("job_ids", nargs=-1),
             click.option("--all", "is_all", is_flag=True, help="Every one, without a filter."),
             click.option("--dry-run", is_flag=True, help="Only say what would be done."),
             click.option(
@@ -70,10 +70,17 @@ def job_commands(reads: AdminReads, operations: Operations) -> Blueprint:
     @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
     @click.option("--cursor")
     @click.option("--json", "as_json", is_flag=True)
-    def ls(limit: int, cursor: str | None, *, as_json: bool, **conditions: str | None) -> None:
-        """List jobs, the newest first."""
+    def ls(
+        job_ids: tuple[str, ...],
+        limit: int,
+        cursor: str | None,
+        *,
+        as_json: bool,
+        **conditions: str | None,
+    ) -> None:
+        """List jobs, the newest first: JOB_IDS, or those of a filter, or all."""
         try:
-            page = reads.jobs(_wanted(conditions), cursor=cursor, limit=limit)
+            page = reads.jobs(_wanted(job_ids, conditions), cursor=cursor, limit=limit)
         except FilterError as error:
             raise click.ClickException(str(error)) from None
         _print_jobs(page, as_json=as_json)
@@ -167,7 +174,7 @@ def _operate(  # noqa: PLR0913 - the options, all by name
 ) -> None:
     """Start an operation and say how it ended; exit with 1 when jobs were refused."""
     try:
-        wanted = _wanted({**conditions, "job_ids": ",".join(job_ids)})
+        wanted = _wanted(job_ids, conditions)
         if wanted == JobFilter() and not is_all:
             raise click.UsageError("which jobs? Name them, or give a filter, or say --all")
         if not (dry_run or yes):
@@ -187,8 +194,9 @@ def _operate(  # noqa: PLR0913 - the options, all by name
         raise click.exceptions.Exit(1)
 
 
-def _wanted(conditions: dict[str, str | None]) -> JobFilter:
-    return JobFilter.from_values({name: text for name, text in conditions.items() if text})
+def _wanted(job_ids: tuple[str, ...], conditions: dict[str, str | None]) -> JobFilter:
+    given = {**conditions, "job_ids": ",".join(job_ids)}
+    return JobFilter.from_values({name: text for name, text in given.items() if text})
 
 
 def _summary(operation: Operation) -> str:

@@ -324,6 +324,7 @@ def test_commands_do_the_same(
     assert operation["id"] in flask("operations", "ls").stdout
     assert json.loads(flask("jobs", "show", spoilt).stdout)["state"] == "failed"
     assert spoilt in flask("jobs", "ls", "--state", "failed").stdout
+    assert flask("jobs", "ls", spoilt).stdout.count("\n") == 1
     unclear = flask("jobs", "discard", "--yes")
     assert unclear.returncode == 2
     assert "which jobs" in unclear.stderr

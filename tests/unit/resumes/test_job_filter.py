@@ -133,6 +133,12 @@ def test_a_filter_can_be_said(wanted: JobFilter, in_words: str) -> None:
     assert wanted.in_words() == in_words
 
 
+@pytest.mark.parametrize("between", [",", ", ", " ", "\n", ",,"])
+def test_jobs_are_named_as_a_person_pastes_them(between: str) -> None:
+    wanted = JobFilter.from_values({"job_ids": f"{JOB}{between}{USER}"})
+    assert wanted == JobFilter(job_ids=frozenset({JOB, USER}))
+
+
 def test_conditions_are_replaced() -> None:
     wanted = JobFilter(state=JobState.FAILED, error_code="x")
     assert wanted.with_(error_code="") == JobFilter(state=JobState.FAILED)

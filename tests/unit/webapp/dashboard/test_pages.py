@@ -158,6 +158,14 @@ def test_the_filter_form_shows_what_is_filtered(client: FlaskClient) -> None:
     assert 'max="99999" value="2"' in html
 
 
+def test_jobs_are_found_by_their_ids(client: FlaskClient) -> None:
+    answer = client.get(f"/dashboard/jobs?job_ids={FAILED},{COMPLETED}")
+    rows = re.findall(r'<tr id="job-(\w+)"', answer.text)
+
+    assert sorted(rows) == sorted([FAILED, COMPLETED])
+    assert f'name="job_ids" value="{FAILED},{COMPLETED}"' in answer.text
+
+
 def test_a_job_has_its_timeline_with_traces_for_operators(site: Site, client: FlaskClient) -> None:
     html = client.get(f"/dashboard/jobs/{FAILED}").text
 
