@@ -72,7 +72,7 @@ class Claim:
     """One attempt's right to change a job: `attempt` is the fencing token.
 
     `counted` is how many attempts count so far, this one included: one that a closed-off parser
-    cut short does not.
+    cut short does not. `counted_before` is how many of them were before the last replay.
     """
 
     job_id: str
@@ -81,6 +81,7 @@ class Claim:
     attempt: int
     counted: int
     max_attempts: int
+    counted_before: int = 0
 
     @property
     def forgiven(self) -> int:

@@ -175,7 +175,7 @@ class ParseResume:
         raise error
 
     def _release(self, claim: Claim, error: ParserUnavailableError, *, counts: bool) -> None:
-        attempts = claim.counted if counts else 1
+        attempts = claim.counted - claim.counted_before if counts else 1
         delay_s = self.backoff.delay_s(attempts, error.retry_after_s)
         code, message, trace = error.code, str(error), trace_of(error)
         self._persist(

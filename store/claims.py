@@ -72,6 +72,7 @@ class MongoClaims:
             attempt=before["attempt"] + 1,
             counted=before["attempt"] + 1 - before.get("forgiven", 0),
             max_attempts=before["max_attempts"],
+            counted_before=before.get("counted_before", 0),
         )
 
     def postpone(self, job_id: str, delay_s: float) -> bool:

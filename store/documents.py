@@ -39,6 +39,7 @@ class ResumeParseJob(me.Document):
     attempt = me.IntField(required=True, min_value=0)
     max_attempts = me.IntField(required=True, min_value=1)
     forgiven = me.IntField()  # attempts that do not count
+    counted_before = me.IntField()  # attempts that counted before the last replay
     next_retry_at = me.DateTimeField()
     lease_until = me.DateTimeField()
     due_at = me.DateTimeField()  # when something is to happen; absent when nothing is left to do

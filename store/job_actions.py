@@ -134,6 +134,7 @@ class MongoJobActions:
                 "max_attempts": {"$add": [_COUNTED, self._max_attempts]},
                 "replays": {"$add": [{"$ifNull": ["$replays", 0]}, 1]},
                 "due_at": "$$NOW",
+                "counted_before": _COUNTED,
                 **dict.fromkeys(("dead_letter", "letter_id", "file_expires_at"), "$$REMOVE"),
             },
             event=self._event(key, doing, "replayed", session),

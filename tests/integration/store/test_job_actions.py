@@ -110,6 +110,7 @@ def test_a_replayed_job_is_as_new_but_for_its_count_and_its_history(
     claim = work.claim(failed, "two")
     assert isinstance(claim, Claim)
     assert (claim.attempt, claim.counted, claim.is_last) == (2, 2, False)
+    assert claim.counted - claim.counted_before == 1, "the first of the new life"
     work.complete(claim, resume_id_of(failed), {}, {})
     assert document(migrated, failed)["status"] == "completed"
 
@@ -125,6 +126,7 @@ def test_attempts_that_did_not_count_are_no_part_of_the_new_budget(
     actions.act(REPLAY, job_id, ANN)
     job = document(migrated, job_id)
     assert (job["attempt"], job["forgiven"], job["max_attempts"]) == (2, 1, 1 + 5)
+    assert job["counted_before"] == 1
 
 
 def _has_resume(database: Database[Any], _job_id: str) -> None:

@@ -19,9 +19,12 @@ from resumes.errors import (
     RunLaterError,
     StoppedEarlyError,
 )
-from resumes.job import Claim
+from resumes.job import Claim, Job
+from resumes.operating import OperationKind
+from resumes.operation_ports import Doing
 from resumes.parse import ParseOutcome, ParseResume
 from resumes.ports import Busy, NewJob
+from store.job_actions import MongoJobActions
 from store.uploads import MongoUploadStore
 from store.work import MongoWorkStore
 from tasks.leases import LeaseKeeper
@@ -253,6 +256,32 @@ def test_a_transient_failure_leaves_the_job_pending_until_its_attempts_are_used_
     job = the_job(migrated)
     assert (job["status"], job["attempt"], job["dead_letter"]) == ("failed", 2, "due")
     assert parser.calls == 2
+
+
+def test_a_replayed_job_waits_as_a_new_one_does(
+    parse_resume: Callable[..., ParseResume],
+    parser: HeldParser,
+    migrated: Database[Any],
+    job_id: str,
+) -> None:
+    """Who replays after an outage would wait for minutes after one more failure."""
+    parser.answer.set()
+    parser.errors = [ParserUnavailableError() for _ in range(4)]
+    with pytest.raises(RunLaterError):
+        parse_resume().run(job_id)
+    make_due(migrated)
+    with pytest.raises(ParserUnavailableError):
+        parse_resume().run(job_id)
+    actions = MongoJobActions(migrated, max_attempts=3)
+    assert isinstance(actions.act(OperationKind.REPLAY, job_id, Doing("ann")), Job)
+    delays = []
+    for _ in range(2):
+        with pytest.raises(RunLaterError) as later:
+            parse_resume().run(job_id)
+        delays.append(later.value.delay_s)
+        make_due(migrated)
+    assert 60 <= delays[0] <= 72
+    assert 300 <= delays[1] <= 360
 
 
 def test_the_history_tells_where_an_attempt_failed(
