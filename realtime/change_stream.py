@@ -1,10 +1,10 @@
 """Follow the inserts into `job_events`, the append-only record of every job's transitions.
 
 On the data's way: <oplog> -> CHANGE_STREAM -> fan_out -> hub. One thread per web process (a
-greenlet under gevent), started after the fork. Promises: each committed event is handed over at
-least once, in the order of the oplog, or, where the stream can't be resumed, `on_gap` is called
-after a new stream is open: with it, nothing falls between the two. Events are majority-committed,
-as change streams always are.
+greenlet under gevent), started after the fork. Promises: each committed event that changes a job's
+status is handed over at least once, in the order of the oplog, or, where the stream can't be
+resumed, `on_gap` is called after a new stream is open: with it, nothing falls between the two.
+Events are majority-committed, as change streams always are.
 """
 
 import threading
@@ -26,7 +26,11 @@ Document = Mapping[str, Any]
 
 _PIPELINE: list[Document] = [
     {"$match": {"operationType": "insert"}},
+    # From a status to the same one (a discard, a lease that expired): nothing to tell the user.
+    {"$match": {"$expr": {"$ne": ["$fullDocument.from", "$fullDocument.to"]}}},
     {"$project": {"fullDocument": 1}},
+    # For operators, and larger than all the rest.
+    {"$unset": "fullDocument.trace"},
 ]
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 #: CursorNotFound and CursorKilled: the cursor is gone, its place in the oplog is not.

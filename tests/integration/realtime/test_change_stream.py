@@ -23,6 +23,7 @@ class Listener:
     """What the stream told; `refusals` are raised, one each, instead of taking an event."""
 
     seen: list[int] = field(default_factory=list)
+    documents: list[Any] = field(default_factory=list)
     gaps: list[datetime] = field(default_factory=list)
     refusals: list[Exception] = field(default_factory=list)
     gap_refusals: list[Exception] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Listener:
     def on_insert(self, document: Any) -> None:
         if self.refusals:
             raise self.refusals.pop()
+        self.documents.append(document)
         self.seen.append(document["number"])
 
     def on_gap(self, blind_since: datetime) -> None:
@@ -75,7 +77,8 @@ def insert(database: Database[dict[str, Any]]) -> Callable[..., None]:
     """Append events, by a client that is not made to fail."""
 
     def insert(*numbers: int) -> None:
-        database.job_events.insert_many([{"number": number} for number in numbers])
+        events = [{"number": number, "from": None, "to": "pending"} for number in numbers]
+        database.job_events.insert_many(events)
 
     return insert
 
@@ -97,6 +100,20 @@ def test_only_inserts_are_events(
     database.job_events.delete_one({"number": 7})
     insert(2)
     eventually(lambda: listener.seen == [1, 2])
+
+
+@pytest.mark.usefixtures("stream")
+def test_what_changes_nothing_for_the_user_and_what_is_not_his_does_not_come(
+    database: Database[Any], insert: Callable[..., None], listener: Listener
+) -> None:
+    """A discard is a transition from failed to failed; a trace is the operators' alone."""
+    failed = {"number": 1, "from": "processing", "to": "failed", "trace": "x" * 4_000}
+    discarded = {"number": 2, "from": "failed", "to": "failed", "reason": "discarded"}
+    database.job_events.insert_many([failed, discarded])
+    insert(3)
+    eventually(lambda: listener.seen == [1, 3])
+    assert "trace" not in listener.documents[0]
+    assert listener.documents[0]["to"] == "failed"
 
 
 def test_who_was_there_before_the_first_stream_is_resynced(
