@@ -1,10 +1,14 @@
 """Which of an operator's actions a job allows, and why not. Pure: dry runs say what acting does."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from resumes.job import JobStatus
 from resumes.job_filter import FilterError, JobFilter, JobState
 from resumes.operating import OperationKind, Refusal
+
+#: What a replay of the user's newer upload leads to, sooner or later.
+_BY_ANOTHER_JOB = {None, Refusal.IN_FLIGHT, Refusal.HAS_RESUME}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,16 @@ def refusal_of(kind: OperationKind, facts: JobFacts | None) -> Refusal | None:
     if facts.is_discarded:
         return Refusal.DISCARDED
     return _replay_refusal(facts) if kind is OperationKind.REPLAY else None
+
+
+def refusal_after(
+    kind: OperationKind, facts: JobFacts | None, users_done: Collection[str]
+) -> Refusal | None:
+    """The same within an operation, which has done a newer job of each of these users."""
+    refusal = refusal_of(kind, facts)
+    if kind is not OperationKind.REPLAY or facts is None or facts.user_id not in users_done:
+        return refusal
+    return Refusal.NEWER_UPLOAD if refusal in _BY_ANOTHER_JOB else refusal
 
 
 def _replay_refusal(facts: JobFacts) -> Refusal | None:

@@ -175,6 +175,8 @@ class Refusal(StrEnum):
     HAS_RESUME = "already_has_resume"
     FILE_GONE = "file_gone"
     IN_FLIGHT = "job_in_flight"
+    #: The operation replays a newer upload of the same user.
+    NEWER_UPLOAD = "newer_upload"
     USER_UNKNOWN = "user_unknown"
     #: Its state is another now: somebody else was first, or a worker.
     CHANGED = "changed_meanwhile"

@@ -114,9 +114,9 @@ class RunStore(Protocol):
         """Note some more of the jobs that match."""
 
     def waiting(self, operation_id: str, limit: int) -> list[str]:
-        """Return jobs that were not dealt with, the oldest first."""
+        """Return jobs that were not dealt with, the newest first."""
 
-    def users_taken(self, operation_id: str, user_ids: set[str]) -> set[str]:
+    def users_done(self, operation_id: str, user_ids: set[str]) -> set[str]:
         """Return those of these users of whom the operation has done a job."""
 
     def note(self, operation_id: str, outcomes: Mapping[str, Refusal | None]) -> None:

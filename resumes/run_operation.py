@@ -1,4 +1,4 @@
-"""Use case: go through an operation's jobs, a slice at a time, at its pace.
+"""Use case: go through an operation's jobs, the newest first, a slice at a time, at its pace.
 
 Runs in a worker thread, once per record of the operations' queue. The operation's document has a
 lease, so that two never run it, and a turn that rises with each record, so that a record that
@@ -8,12 +8,12 @@ slice that dies anywhere is gone on with by the next, and nothing is skipped or 
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from resumes.breaker import BreakerState
-from resumes.eligibility import refusal_of
+from resumes.eligibility import JobFacts, refusal_after
 from resumes.errors import (
     PublishFailedError,
     QueueUnavailableError,
@@ -120,17 +120,13 @@ class RunOperation:
 
     def _look_at(self, operation: Operation, batch: list[str]) -> None:
         """Note what would become of these jobs."""
-        kind, facts = operation.asked.kind, self.jobs.facts(batch)
-        users = {one.user_id for one in facts.values()}
-        # Of a user's failed jobs one can be put back: it is in flight when the next one's turn is.
-        taken = self.operations.users_taken(operation.id, users)
+        facts = self.jobs.facts(batch)
+        users_done = self._users_done(operation, facts)
         outcomes: dict[str, Refusal | None] = {}
         for job_id in batch:
-            refusal = refusal_of(kind, facts.get(job_id))
-            if refusal is None and kind is OperationKind.REPLAY:
-                user_id = facts[job_id].user_id
-                refusal = Refusal.IN_FLIGHT if user_id in taken else None
-                taken.add(user_id)
+            refusal = refusal_after(operation.asked.kind, facts.get(job_id), users_done)
+            if refusal is None:
+                users_done.add(facts[job_id].user_id)
             outcomes[job_id] = refusal
         self.operations.note(operation.id, outcomes)
 
@@ -139,10 +135,11 @@ class RunOperation:
     ) -> bool:
         """Act on these jobs until it is time to look round; True when `only_one` was done."""
         asked, facts = operation.asked, self.jobs.facts(batch)
+        users_done = self._users_done(operation, facts)
         refusals = {
             job_id: refusal
             for job_id in batch
-            if (refusal := refusal_of(asked.kind, facts.get(job_id))) is not None
+            if (refusal := refusal_after(asked.kind, facts.get(job_id), users_done)) is not None
         }
         if refusals:
             # Nothing is done to them, so they need no turn of the pace.
@@ -151,6 +148,10 @@ class RunOperation:
         act = ActOnJob(self.jobs, self.queue).act
         looks_at = self.clock() + _LOOK_INTERVAL_S
         for job_id in [job_id for job_id in batch if job_id not in refusals]:
+            overtaken = refusal_after(asked.kind, facts[job_id], users_done)
+            if overtaken is not None:
+                self.operations.note(operation.id, {job_id: overtaken})
+                continue
             if self.clock() + pace.wait_s() > looks_at:
                 return False
             self._pause(pace.wait_s())
@@ -159,9 +160,16 @@ class RunOperation:
                 refusal = act(asked.kind, job_id, doing)
             except PublishFailedError as error:
                 raise QueueUnavailableError from error
-            if only_one and refusal is None:
-                return True
+            if refusal is None:
+                users_done.add(facts[job_id].user_id)
+                if only_one:
+                    return True
         return False
+
+    def _users_done(self, operation: Operation, facts: Mapping[str, JobFacts]) -> set[str]:
+        """Return the users of these jobs of whom a newer job is done: that one they want read."""
+        users = {one.user_id for one in facts.values()}
+        return self.operations.users_done(operation.id, users)
 
     def _breaker(self, operation: Operation) -> "_Obstacle":
         """Say whether jobs may be sent to the parser; raise QueueUnavailableError without Kafka."""

@@ -76,26 +76,26 @@ class MongoOperationRuns:
         return _held(kept)
 
     def list_jobs(self, held: Held) -> None:
-        """Note some more of the jobs that match, the oldest first."""
+        """Note some more of the jobs that match, the newest first."""
         operation = held.operation
         key, most = ObjectId(operation.id), operation.asked.max_count
         with store_errors():
             listed = self._database[ITEMS].count_documents({"operation_id": key})
             limit = min(_LISTED_AT_A_TIME, most - listed if most else _LISTED_AT_A_TIME)
             if limit > 0:
-                self._list_after(self._last_listed(key), operation.id, held, limit)
+                self._list_before(self._oldest_listed(key), operation.id, held, limit)
             after = self._database[ITEMS].count_documents({"operation_id": key})
         if limit <= 0 or after - listed < limit:
             self._end_listing(held, after)
 
     def waiting(self, operation_id: str, limit: int) -> list[str]:
-        """Return jobs that were not dealt with, the oldest first."""
+        """Return jobs that were not dealt with, the newest first."""
         wanted = {"operation_id": ObjectId(operation_id), "outcome": WAITING}
         with store_errors():
             found = self._database[ITEMS].find(wanted, {"job_id": 1})
-            return [str(item["job_id"]) for item in found.sort("job_id", ASCENDING).limit(limit)]
+            return [str(item["job_id"]) for item in found.sort("job_id", DESCENDING).limit(limit)]
 
-    def users_taken(self, operation_id: str, user_ids: set[str]) -> set[str]:
+    def users_done(self, operation_id: str, user_ids: set[str]) -> set[str]:
         """Return those of these users of whom the operation has done a job."""
         wanted = {
             "operation_id": ObjectId(operation_id),
@@ -151,15 +151,17 @@ class MongoOperationRuns:
             taken = self._operations.update_one(seen, [{"$set": {"due_at": "$$NOW"}}])
         return taken.matched_count == 1
 
-    def _last_listed(self, key: ObjectId) -> ObjectId | None:
+    def _oldest_listed(self, key: ObjectId) -> ObjectId | None:
         of_it = {"_id": {"$gt": f"{key}:", "$lt": f"{key};"}}  # ";" comes behind ":"
-        last = self._database[ITEMS].find_one(of_it, {"job_id": 1}, sort=[("_id", DESCENDING)])
-        return last["job_id"] if last else None
+        oldest = self._database[ITEMS].find_one(of_it, {"job_id": 1}, sort=[("_id", ASCENDING)])
+        return oldest["job_id"] if oldest else None
 
-    def _list_after(self, last: ObjectId | None, operation_id: str, held: Held, limit: int) -> None:
+    def _list_before(
+        self, oldest: ObjectId | None, operation_id: str, held: Held, limit: int
+    ) -> None:
         operation = held.operation
         found = matching(self._database, operation.asked.wanted, operation.created_at)
-        after = [{"_id": {"$gt": last}}] if last else []
+        before = [{"_id": {"$lt": oldest}}] if oldest else []
         item = {
             "_id": {"$concat": [item_id(operation_id, ""), {"$toString": "$_id"}]},
             "operation_id": {"$literal": ObjectId(operation_id)},
@@ -172,8 +174,8 @@ class MongoOperationRuns:
         # On the server: 100,000 jobs are noted in seconds, and never travel.
         self._database[JOBS].aggregate(
             [
-                {"$match": {"$and": [found["filter"], *after]}},
-                {"$sort": {"_id": ASCENDING}},
+                {"$match": {"$and": [found["filter"], *before]}},
+                {"$sort": {"_id": DESCENDING}},
                 {"$limit": limit},
                 {"$project": item},
                 {"$merge": {"into": ITEMS, "whenMatched": "keepExisting"}},

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -102,7 +102,7 @@ class MongoOperations:
     def items(
         self, operation_id: str, *, only_refused: bool, cursor: str | None, limit: int
     ) -> tuple[list[OperationItem], str | None]:
-        """Return what became of some of its jobs, the oldest first, and where the next begin."""
+        """Return what became of some of its jobs, the newest first, and where the next begin."""
         if cursor is not None and not is_object_id(cursor):
             raise CursorError
         if not is_object_id(operation_id):
@@ -110,11 +110,11 @@ class MongoOperations:
         wanted = {
             "operation_id": ObjectId(operation_id),
             "outcome": {"$in": [REFUSED] if only_refused else [DONE, REFUSED]},
-            **({"job_id": {"$gt": ObjectId(cursor)}} if cursor else {}),
+            **({"job_id": {"$lt": ObjectId(cursor)}} if cursor else {}),
         }
         with store_errors():
             found = list(
-                self._database[ITEMS].find(wanted).sort("job_id", ASCENDING).limit(limit + 1)
+                self._database[ITEMS].find(wanted).sort("job_id", DESCENDING).limit(limit + 1)
             )
         page = [item_from_document(document) for document in found[:limit]]
         return page, page[-1].job_id if len(found) > limit else None

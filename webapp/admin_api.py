@@ -37,6 +37,7 @@ _REFUSED = {
     Refusal.HAS_RESUME: "Its user has a resume already.",
     Refusal.FILE_GONE: "Its file is not stored any more.",
     Refusal.IN_FLIGHT: "Another job of its user is under way.",
+    Refusal.NEWER_UPLOAD: "A newer upload of its user is replayed.",
     Refusal.USER_UNKNOWN: "Its user does not exist any more.",
     Refusal.CHANGED: "Its state does not allow it (any more).",
     Refusal.DISCARDED: "It was discarded.",

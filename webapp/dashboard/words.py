@@ -53,6 +53,7 @@ WORDS = Words(
         Refusal.HAS_RESUME: "already has a resume",
         Refusal.FILE_GONE: "file gone",
         Refusal.IN_FLIGHT: "another job of the user is in flight",
+        Refusal.NEWER_UPLOAD: "a newer upload of the same user",
         Refusal.USER_UNKNOWN: "user unknown",
         Refusal.CHANGED: "changed meanwhile",
         Refusal.DISCARDED: "discarded",

@@ -84,7 +84,7 @@ def fail_jobs(migrated: Database[Any], work: MongoWorkStore) -> Callable[..., li
             assert isinstance(claim, Claim)
             work.fail(claim, "parser_unavailable", "Away.")
             job_ids.append(job_id)
-        return job_ids
+        return job_ids[::-1]  # the newest first, as operations go
 
     return make
 
@@ -187,20 +187,62 @@ def test_a_dry_run_says_what_the_replay_then_does(
     assert [item.job_id for item in refused] == job_ids[:3]
 
 
-def test_of_a_users_failed_jobs_a_dry_run_counts_one(
+def test_of_a_users_failed_jobs_the_newest_is_replayed_and_a_dry_run_says_so(
     operations: Operations,
     make_runner: Callable[..., RunOperation],
     fail_jobs: Callable[..., list[str]],
+    queue: Queue,
     user_id: str,
 ) -> None:
-    fail_jobs(3, user_id)
+    newest, *_ = fail_jobs(3, user_id)
     counts = []
     for is_dry_run in (True, False):
         started = run(make_runner(), operations.start(new(is_dry_run=is_dry_run)))
         ended = operations.get(started.id)
         assert ended is not None
         counts.append((ended.done, dict(ended.refusals)))
-    assert counts == [(1, {"job_in_flight": 2})] * 2
+    assert counts == [(1, {"newer_upload": 2})] * 2
+    assert queue.published == [newest]
+
+
+def test_an_older_job_is_replayed_where_the_newest_can_not_be(
+    operations: Operations,
+    make_runner: Callable[..., RunOperation],
+    fail_jobs: Callable[..., list[str]],
+    queue: Queue,
+    migrated: Database[Any],
+    user_id: str,
+) -> None:
+    newest, older, _ = fail_jobs(3, user_id)
+    migrated["resume_files"].delete_one({"_id": ObjectId(newest)})
+    for is_dry_run in (True, False):
+        started = run(make_runner(), operations.start(new(is_dry_run=is_dry_run)))
+        ended = operations.get(started.id)
+        assert ended is not None
+        assert (ended.done, ended.refusals) == (1, {"file_gone": 1, "newer_upload": 1})
+    assert queue.published == [older]
+
+
+def test_a_newer_upload_that_the_operation_completed_is_the_reason_still(
+    operations: Operations,
+    make_runner: Callable[..., RunOperation],
+    fail_jobs: Callable[..., list[str]],
+    work: MongoWorkStore,
+    user_id: str,
+) -> None:
+    """At one job a slice the newest is through before the older one's turn comes."""
+    newest, _ = fail_jobs(2, user_id)
+    started = operations.start(new(per_second=0.5))
+    turn = make_runner().run(started.id, 0)
+    assert turn is not None
+    claim = work.claim(newest, "two")
+    assert isinstance(claim, Claim)
+    work.complete(claim, resume_id_of(newest), {}, {})
+    while turn is not None:
+        turn = make_runner().run(started.id, turn.number)
+    ended = operations.get(started.id)
+    assert ended is not None
+    assert (ended.done, ended.refusals) == (1, {"newer_upload": 1})
 
 
 def bare_job() -> dict[str, Any]:
@@ -233,7 +275,7 @@ def test_a_dry_run_knows_the_users_of_jobs_that_it_saw_long_before(
     started = run(make_runner(), operations.start(new(is_dry_run=True)))
     ended = operations.get(started.id)
     assert ended is not None
-    assert (ended.done, ended.refusals) == (600, {"job_in_flight": 1})
+    assert (ended.done, ended.refusals) == (600, {"newer_upload": 1})
 
 
 def test_the_report_comes_in_pages(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resumes.eligibility import JobFacts, narrowed, refusal_of
+from resumes.eligibility import JobFacts, narrowed, refusal_after, refusal_of
 from resumes.job import JobStatus
 from resumes.job_filter import FilterError, JobFilter, JobState
 from resumes.operating import OperationKind, Refusal
@@ -42,6 +42,25 @@ GOOD = JobFacts(
 )
 def test_a_replay_is_refused_for_each_reason(changes: dict[str, object], refusal: Refusal) -> None:
     assert refusal_of(REPLAY, replace(GOOD, **changes)) is refusal  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({}, Refusal.NEWER_UPLOAD),
+        ({"has_job_in_flight": True}, Refusal.NEWER_UPLOAD),
+        ({"has_resume": True}, Refusal.NEWER_UPLOAD),
+        ({"has_file": False}, Refusal.FILE_GONE),
+        ({"is_discarded": True}, Refusal.DISCARDED),
+    ],
+)
+def test_after_a_users_newer_upload_the_older_ones_are_refused_for_it(
+    changes: dict[str, object], refusal: Refusal
+) -> None:
+    facts = replace(GOOD, **changes)  # type: ignore[arg-type]
+    assert refusal_after(REPLAY, facts, {"u"}) is refusal
+    assert refusal_after(REPLAY, facts, {"v"}) is refusal_of(REPLAY, facts)
+    assert refusal_after(DISCARD, facts, {"u"}) is refusal_of(DISCARD, facts)
 
 
 def test_a_discard_needs_nothing_but_a_failed_job() -> None:
