@@ -7,6 +7,7 @@ rounds, a thread keeps the dashboard's figures. Any number may run: each step is
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import structlog
 
@@ -39,6 +40,8 @@ _STORE_TIMEOUT_S = 30
 #: Longer than any round with all its timeouts.
 _HUNG_AFTER_S = 180
 _FIGURES_STALE_AFTER_S = 60
+#: How long dropped jobs may stay in the figures.
+_COUNT_EVERY = timedelta(hours=24)
 #: What is cut off in the middle is done again by the next.
 _FOLD_ENDS_WITHIN_S = 2
 
@@ -126,7 +129,9 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         ),
         interval_s=jobs.rescue_interval.total_seconds(),
     )
-    fold = StatisticsFold(database, on_folded=_note_folded)
+    fold = StatisticsFold(
+        database, on_folded=_note_folded, count_every=_COUNT_EVERY if jobs.retention else None
+    )
     if settings.app.port is not None:
         start_probe_server(
             settings.app.port,

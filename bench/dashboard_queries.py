@@ -25,6 +25,7 @@ from devstack.mongod import Mongod
 from migrations.runner import Migrations
 from resumes.job_filter import JobFilter, JobState
 from store.admin_reads import MongoAdminReads
+from store.kept_figures import KeptFigures
 
 JOBS, FAILED, PENDING, RETRYING = 1_000_000, 100_000, 20_000, 50_000
 DISCARDED = FAILED // 2
@@ -108,6 +109,7 @@ def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Ca
         "failed ones, in the middle": _page(reads, JobFilter(JobState.FAILED), far),
         "failure groups": reads.failure_groups,
         "the oldest pending": reads.oldest_pending_at,
+        "all jobs counted (daily)": lambda: KeptFigures(database).count_anew(None),
         "a job's details": lambda: reads.details(str(middle["_id"])),
     }
 

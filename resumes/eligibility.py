@@ -18,6 +18,8 @@ class JobFacts:
     user_id: str
     status: JobStatus
     is_discarded: bool
+    #: By its user.
+    is_cancelled: bool
     #: Pending, and its next attempt is not due yet.
     is_waiting: bool
     has_file: bool
@@ -37,6 +39,8 @@ def refusal_of(kind: OperationKind, facts: JobFacts | None) -> Refusal | None:
         return Refusal.CHANGED
     if facts.is_discarded:
         return Refusal.DISCARDED
+    if facts.is_cancelled:
+        return Refusal.CANCELLED
     return _replay_refusal(facts) if kind is OperationKind.REPLAY else None
 
 

@@ -17,7 +17,7 @@ _MAX_IDS = 1000
 
 
 class JobState(StrEnum):
-    """What an operator sees: the statuses, with two of them told apart further."""
+    """What an operator sees: the statuses, some of them told apart further."""
 
     #: Waits for its first attempt, or its record is on its way.
     PENDING = "pending"
@@ -26,6 +26,8 @@ class JobState(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
+    #: Its user took it back (status failed): no failure of anybody's.
+    CANCELLED = "cancelled"
     #: An operator gave it up for good (status failed); its file is gone.
     DISCARDED = "discarded"
 

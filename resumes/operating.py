@@ -181,6 +181,8 @@ class Refusal(StrEnum):
     #: Its state is another now: somebody else was first, or a worker.
     CHANGED = "changed_meanwhile"
     DISCARDED = "discarded"
+    #: Its user took it back.
+    CANCELLED = "cancelled_by_user"
     UNKNOWN_JOB = "unknown_job"
 
 

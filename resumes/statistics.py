@@ -21,8 +21,9 @@ class Totals:
     retrying: int = 0
     processing: int = 0
     completed: int = 0
-    #: Without the discarded ones.
+    #: Without the cancelled and the discarded ones.
     failed: int = 0
+    cancelled: int = 0
     discarded: int = 0
     #: `failed` by error code.
     failed_by_code: Mapping[str, int] = field(default_factory=dict)
@@ -44,6 +45,8 @@ class Minute:
     failed_by_code: Mapping[str, int] = field(default_factory=dict)
     #: Jobs that ended, by the class of their time from upload (or replay) to the end.
     times: tuple[int, ...] = NO_TIMES
+    #: By their users.
+    cancelled: int = 0
 
 
 def percentile_s(times: tuple[int, ...], share: float) -> float | None:

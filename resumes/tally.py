@@ -65,6 +65,7 @@ class Tally:
             processing=states[JobState.PROCESSING],
             completed=states[JobState.COMPLETED],
             failed=states[JobState.FAILED],
+            cancelled=states[JobState.CANCELLED],
             discarded=states[JobState.DISCARDED],
             failed_by_code=dict(self._codes),
             as_of=as_of,
@@ -97,6 +98,8 @@ class _MinuteTally:
             self._counts["retried"] += 1
         elif (change.was, change.now) == (JobState.FAILED, JobState.PENDING):
             self._counts["replayed"] += 1
+        elif change.now is JobState.CANCELLED:
+            self._counts["cancelled"] += 1
         elif change.now in _ENDS and change.was is not change.now:
             self._end(change, code)
 

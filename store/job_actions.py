@@ -13,6 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from resumes.cancel import CANCELLED
 from resumes.eligibility import JobFacts, refusal_of
 from resumes.job import Job, JobStatus, is_object_id
 from resumes.operating import OperationKind, Refusal
@@ -28,6 +29,7 @@ _FACTS = {
     "user_id": 1,
     "status": 1,
     "discarded_at": 1,
+    "error_code": 1,
     "is_waiting": {"$and": [{"$eq": ["$status", "pending"]}, {"$gt": ["$next_retry_at", "$$NOW"]}]},
     "has_bytes": {"$eq": [{"$type": "$file_data"}, "binData"]},
 }
@@ -132,9 +134,9 @@ class MongoJobActions:
             computed={
                 # `attempt` counts on, as the fence that it is.
                 "max_attempts": {"$add": [_COUNTED, self._max_attempts]},
+                "counted_before": _COUNTED,
                 "replays": {"$add": [{"$ifNull": ["$replays", 0]}, 1]},
                 "due_at": "$$NOW",
-                "counted_before": _COUNTED,
                 **dict.fromkeys(("dead_letter", "letter_id", "file_expires_at"), "$$REMOVE"),
             },
             event=self._event(key, doing, "replayed", session),
@@ -208,6 +210,7 @@ class MongoJobActions:
                 user_id=str(job["user_id"]),
                 status=JobStatus(job["status"]),
                 is_discarded=job.get("discarded_at") is not None,
+                is_cancelled=job.get("error_code") == CANCELLED,
                 is_waiting=job["is_waiting"],
                 has_file=job["has_bytes"] or job["_id"] in files,
                 user_exists=job["user_id"] in users,

@@ -14,6 +14,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import DESCENDING
 
+from resumes.cancel import CANCELLED
 from resumes.job import JobStatus, is_object_id
 from resumes.job_filter import CursorError, JobFilter, JobState
 from store.connection import Document
@@ -22,6 +23,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fewer attempts are nothing that an index tells apart: nearly all jobs have them.
 _INDEXED_ATTEMPTS = 2
 _MAX_CURSOR_DIGITS = 14
+# "Not after" holds for an absent time too, and keys of an index can answer it. To ask for null
+# would fetch each document, since a key does not tell null from absent.
+_NOT_DISCARDED = {"discarded_at": {"$not": {"$gt": _EPOCH}}}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ def state_of(document: Mapping[str, Any], now: datetime) -> JobState:
     status = JobStatus(document["status"])
     if status is JobStatus.FAILED and document.get("discarded_at"):
         return JobState.DISCARDED
+    if status is JobStatus.FAILED and document.get("error_code") == CANCELLED:
+        return JobState.CANCELLED
     if status is JobStatus.PENDING and (document.get("next_retry_at") or _EPOCH) > now:
         return JobState.RETRYING
     return JobState(status)
@@ -70,15 +76,15 @@ def state_of(document: Mapping[str, Any], now: datetime) -> JobState:
 
 def in_state(state: JobState, now: datetime) -> Document:
     """Return the condition that a job is in this state."""
-    # "Not after" holds for an absent time too, and keys of an index can answer it. To ask for null
-    # would fetch each document, since a key does not tell null from absent.
     match state:
         case JobState.PENDING:
             return {"status": "pending", "next_retry_at": {"$not": {"$gt": now}}}
         case JobState.RETRYING:
             return {"status": "pending", "next_retry_at": {"$gt": now}}
         case JobState.FAILED:
-            return {"status": "failed", "discarded_at": {"$not": {"$gt": _EPOCH}}}
+            return {"status": "failed", "error_code": {"$ne": CANCELLED}, **_NOT_DISCARDED}
+        case JobState.CANCELLED:
+            return {"status": "failed", "error_code": CANCELLED, **_NOT_DISCARDED}
         case JobState.DISCARDED:
             return {"status": "failed", "discarded_at": {"$gt": _EPOCH}}
         case _:
@@ -132,7 +138,7 @@ def _index(wanted: JobFilter, found: MessagesFound | None) -> str:
         ("newest_by_user", bool(wanted.user_id)),
         ("newest_by_message", found is not None),
         ("newest_with_error", bool(wanted.error_text)),
-        ("newest_by_error", bool(wanted.error_code)),
+        ("newest_by_error", bool(wanted.error_code) or wanted.state is JobState.CANCELLED),
         ("newest_retried", (wanted.min_attempts or 0) >= _INDEXED_ATTEMPTS),
         ("newest_by_status", wanted.state is not None),
     ]

@@ -6,7 +6,7 @@ exactly once, whoever dies and whoever else is at it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from resumes.cancel import CANCELLED
 from resumes.job_filter import JobState
 from resumes.statistics import Minute, Totals
 from resumes.tally import Change, Tally, fold
@@ -45,7 +46,7 @@ _GROUPS = [
     {"$sort": {"count": -1}},
 ]
 _MAX_GROUPS = 100_000
-_COUNTED = ("created", "completed", "failed", "retried", "replayed")
+_COUNTED = ("created", "completed", "failed", "cancelled", "retried", "replayed")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ class Kept:
 
     position: Document
     totals: Totals
+    #: When all jobs were counted last; None: by a release that did not note it.
+    counted_at: datetime | None
+
+    @property
+    def tells_fewer_apart(self) -> bool:
+        """True when a release wrote them that took a cancelled job for a failed one."""
+        return self.counted_at is None or self.totals.failed_by_code.get(CANCELLED, 0) > 0
+
+    def was_counted_before(self, age: timedelta) -> bool:
+        """True when all jobs were counted longer ago."""
+        return self.counted_at is None or datetime.now(UTC) - self.counted_at > age
 
     def is_older_than(self, age: timedelta, now: datetime) -> bool:
         """True when the figures were last written longer ago."""
@@ -70,7 +82,9 @@ class KeptFigures:
         """Return what is kept; None before the first count."""
         with store_errors():
             found = self._database[TOTALS].find_one({"_id": THE_JOBS})
-        return Kept(found["position"], totals_of(found)) if found else None
+        if found is None:
+            return None
+        return Kept(found["position"], totals_of(found), found.get("counted_at"))
 
     def count_anew(self, before: Kept | None) -> Kept | None:
         """Count all jobs as they are at one moment and go on from there.
@@ -91,7 +105,8 @@ class KeptFigures:
             tally.add(_state(group["_id"]), group["_id"].get("code") or "", group["count"])
         # The snapshot has everything up to and including its moment.
         position = {"start_at_operation_time": Timestamp(moment.time, moment.inc + 1)}
-        kept = Kept(position, tally.totals(datetime.now(UTC)))
+        now = datetime.now(UTC).replace(microsecond=0)
+        kept = Kept(position, tally.totals(now), counted_at=now)
         return kept if self._save(before, kept) else None
 
     def advance(
@@ -99,7 +114,7 @@ class KeptFigures:
     ) -> Kept | None:
         """Count what came between the two positions; None as above, and nothing is changed."""
         totals, minutes = fold(before.totals, changes, as_of)
-        kept = Kept(position, totals)
+        kept = replace(before, position=position, totals=totals)
 
         def work(session: ClientSession) -> bool:
             if not self._save(before, kept, session):
@@ -118,7 +133,7 @@ class KeptFigures:
             with store_errors():
                 saved = self._database[TOTALS].update_one(
                     {"_id": THE_JOBS, "position": expected},
-                    {"$set": {"position": kept.position, **_document(kept.totals)}},
+                    {"$set": _document(kept)},
                     upsert=before is None,
                     session=session,
                 )
@@ -129,7 +144,8 @@ class KeptFigures:
 
 def totals_of(document: Mapping[str, Any]) -> Totals:
     """Return the totals that a document keeps."""
-    return Totals(**{field.name: document[field.name] for field in fields(Totals)})
+    names = {field.name for field in fields(Totals)}
+    return Totals(**{name: document[name] for name in names & document.keys()})
 
 
 def minute_of(document: Mapping[str, Any]) -> Minute:
@@ -143,8 +159,9 @@ def minute_of(document: Mapping[str, Any]) -> Minute:
     )
 
 
-def _document(totals: Totals) -> Document:
-    return {field.name: getattr(totals, field.name) for field in fields(Totals)}
+def _document(kept: Kept) -> Document:
+    totals = {field.name: getattr(kept.totals, field.name) for field in fields(Totals)}
+    return {"position": kept.position, "counted_at": kept.counted_at, **totals}
 
 
 def _addition(minute: Minute) -> UpdateOne:
@@ -165,4 +182,6 @@ def _state(group: Mapping[str, Any]) -> JobState:
         return JobState.RETRYING
     if state is JobState.FAILED and group["is_discarded"]:
         return JobState.DISCARDED
+    if state is JobState.FAILED and group.get("code") == CANCELLED:
+        return JobState.CANCELLED
     return state

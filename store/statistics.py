@@ -4,7 +4,8 @@ On the data's way: <oplog> -> STATISTICS -> `job_totals`, `job_minutes` -> dashb
 rescuer process; figures are about a second behind. Any number may run: whoever finds that another
 was faster goes on from where that one got to. The first of all counts the jobs, once. So does
 whoever finds that MongoDB has lost what comes next (no rescuer ran for longer than its oplog
-reaches back): the totals are right again then, but what happened in between is in no minute.
+reaches back): the totals are right again then, but what happened in between is in no minute. Where
+jobs are dropped by their age, which is no event, they are counted now and then.
 """
 
 import threading
@@ -18,6 +19,7 @@ from pymongo.change_stream import ChangeStream
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from resumes.cancel import CANCELLED
 from resumes.job import JobStatus
 from resumes.job_filter import JobState
 from resumes.tally import Change
@@ -55,18 +57,23 @@ class StreamInvalidatedError(Exception):
 
 
 class StatisticsFold:
-    """One per rescuer process; `on_folded` gets the number of each batch's events, also 0."""
+    """One per rescuer process; `on_folded` gets the number of each batch's events, also 0.
+
+    `count_every`: how often all jobs are counted, where jobs are dropped without an event.
+    """
 
     def __init__(
         self,
         database: Database[Document],
         *,
         on_folded: Callable[[int], None],
+        count_every: timedelta | None = None,
         pause_s: float = _PAUSE_S,
     ) -> None:
         self._events = database[EVENTS]
         self._figures = KeptFigures(database)
         self._on_folded = on_folded
+        self._count_every = count_every
         self._pause_s = pause_s
         self._failures = 0
         self._answered_at: float | None = None
@@ -84,15 +91,15 @@ class StatisticsFold:
         while not stopping.is_set():
             try:
                 self._follow(stopping)
-                delay_s = _STAND_BACK_S
+                delay_s = 0 if self._kept else _STAND_BACK_S
             except Exception as error:  # noqa: BLE001 - the loop's edge: the fold must not end
                 delay_s = self._fail(error)
             stopping.wait(delay_s)
 
     def _follow(self, stopping: threading.Event) -> None:
-        """Fold until told to stop, or until somebody else was faster."""
+        """Fold until told to stop, to count, or until somebody else was faster."""
         self._kept = self._figures.read()
-        if self._kept is None or self._kept.position == self._lost_position:
+        if self._kept is None or self._is_to_count(self._kept):
             log.warning("statistics.counting_jobs", is_first=self._kept is None)
             self._kept = self._figures.count_anew(self._kept)
         if self._kept is None:
@@ -104,9 +111,15 @@ class StatisticsFold:
             batch_size=_MAX_EVENTS,
         ) as stream:
             pause_s = self._pause_s
-            while self._kept is not None and not stopping.wait(pause_s):
+            while self._kept and not self._is_to_count(self._kept) and not stopping.wait(pause_s):
                 count = self._fold_batch(stream, self._kept)
                 pause_s = 0 if count == _MAX_EVENTS else self._pause_s
+
+    def _is_to_count(self, kept: Kept) -> bool:
+        """True where what happens can't be told from the events alone."""
+        if kept.position == self._lost_position or kept.tells_fewer_apart:
+            return True
+        return self._count_every is not None and kept.was_counted_before(self._count_every)
 
     def _fold_batch(self, stream: ChangeStream[Document], kept: Kept) -> int:
         """Fold what is there, keep how far that is, and return how many events it was."""
@@ -162,6 +175,8 @@ def change_of(event: Mapping[str, Any]) -> Change | None:
     if was is JobState.FAILED:
         now = JobState.DISCARDED if code == "discarded" else now
         code = event.get("was_code") or ""
+    elif now is JobState.FAILED and code == CANCELLED:
+        now = JobState.CANCELLED
     return Change(at=at, was=was, now=now, error_code=code, since=event.get("job_created_at"))
 
 

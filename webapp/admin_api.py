@@ -41,6 +41,7 @@ _REFUSED = {
     Refusal.USER_UNKNOWN: "Its user does not exist any more.",
     Refusal.CHANGED: "Its state does not allow it (any more).",
     Refusal.DISCARDED: "It was discarded.",
+    Refusal.CANCELLED: "Its user cancelled it.",
     Refusal.UNKNOWN_JOB: "There is no such job.",
 }
 

@@ -75,6 +75,7 @@ def _count_of_state(state: JobState | None, totals: Totals) -> int:
         JobState.PROCESSING: totals.processing,
         JobState.COMPLETED: totals.completed,
         JobState.FAILED: totals.failed,
+        JobState.CANCELLED: totals.cancelled,
         JobState.DISCARDED: totals.discarded,
     }
     return by_state[state] if state else sum(by_state.values())

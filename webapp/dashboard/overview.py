@@ -67,7 +67,7 @@ def rates(minutes: list[Minute]) -> Rates:
     times = added(minutes[-_TIMES_MINUTES:])
     return Rates(
         in_per_minute=sum(m.created + m.replayed for m in lately) / _RATE_MINUTES,
-        out_per_minute=sum(m.completed + m.failed for m in lately) / _RATE_MINUTES,
+        out_per_minute=sum(m.completed + m.failed + m.cancelled for m in lately) / _RATE_MINUTES,
         p50_s=percentile_s(times, 0.5),
         p95_s=percentile_s(times, 0.95),
     )
@@ -75,9 +75,8 @@ def rates(minutes: list[Minute]) -> Rates:
 
 def happened_at_all(totals: Totals) -> bool:
     """True once there was a job."""
-    return any(
-        (totals.pending, totals.processing, totals.completed, totals.failed, totals.discarded)
-    )
+    ended = totals.completed + totals.failed + totals.cancelled + totals.discarded
+    return totals.pending + totals.processing + ended > 0
 
 
 def _age_s(at: datetime | None) -> float | None:

@@ -57,6 +57,7 @@ WORDS = Words(
         Refusal.USER_UNKNOWN: "user unknown",
         Refusal.CHANGED: "changed meanwhile",
         Refusal.DISCARDED: "discarded",
+        Refusal.CANCELLED: "cancelled by its user",
         Refusal.UNKNOWN_JOB: "unknown job",
     },
     statuses={

@@ -12,6 +12,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
+from resumes.cancel import CANCELLED
 from resumes.job_filter import JobState
 from resumes.statistics import Minute
 from store.statistics_reads import MongoStatistics
@@ -20,8 +21,11 @@ from store.transitions import EVENTS, JOBS, in_transaction
 CODES = ["parser_unavailable", "parser_rejected", "file_lost"]
 #: From a job's state to what may happen: the status it gets, and the event's reason.
 STEPS: dict[str, list[tuple[str, str]]] = {
-    "pending": [("processing", ""), ("processing", ""), ("failed", "")],
-    "retrying": [("processing", ""), ("failed", ""), ("pending", "retried_now")],
+    "pending": [("processing", ""), ("processing", ""), ("failed", ""), ("failed", CANCELLED)],
+    "retrying": [
+        *[("processing", ""), ("failed", ""), ("failed", CANCELLED)],
+        ("pending", "retried_now"),
+    ],
     "processing": [("processing", ""), ("pending", "wait"), ("completed", ""), ("failed", "")],
     "failed": [("pending", "replayed"), ("failed", "discarded")],
 }
@@ -69,7 +73,9 @@ class Lives:
         if job["status"] == "failed":
             event["was_code"] = job["error_code"]
         elif to == "failed" or reason == "wait":
-            event["reason"] = job["error_code"] = self._random.choice(CODES)
+            event["reason"] = job["error_code"] = (
+                CANCELLED if reason == CANCELLED else self._random.choice(CODES)
+            )
         if reason == "wait":
             job["is_retrying"] = True
             event["retry_at"] = self._moment()
@@ -122,6 +128,8 @@ def living(database: Database[Any], *, threads: int, seed: int) -> Iterator[None
 def state_of(job: dict[str, Any]) -> str:
     if job["status"] == "failed" and job.get("discarded_at"):
         return "discarded"
+    if job["status"] == "failed" and job["error_code"] == CANCELLED:
+        return "cancelled"
     return "retrying" if job.get("is_retrying") else str(job["status"])
 
 
@@ -160,12 +168,15 @@ def _check_minute(minute: Minute, events: list[dict[str, Any]]) -> None:
         for event in events
         if event["to"] in ("completed", "failed") and event["from"] != "failed"
     ]
+    cancels = [event for event in ends if event["reason"] == CANCELLED]
+    ends = [event for event in ends if event not in cancels]
     codes = Counter(event["reason"] for event in ends if event["to"] == "failed")
     counted = Minute(
         at=minute.at,
         created=sum(event["from"] is None for event in events),
         completed=sum(event["to"] == "completed" for event in events),
         failed=codes.total(),
+        cancelled=len(cancels),
         retried=sum("retry_at" in event for event in events),
         replayed=sum(event["reason"] == "replayed" for event in events),
         failed_by_code=dict(codes),

@@ -62,7 +62,7 @@ def reads(migrated: Database[Any]) -> MongoAdminReads:
 failing_jobs = st.fixed_dictionaries(
     {
         "status": st.just("failed"),
-        "error_code": st.sampled_from(CODES),
+        "error_code": st.sampled_from([*CODES, "cancelled"]),
         "error_message": st.sampled_from(MESSAGES),
         "discarded_at": st.none() | st.just(NOW),
     }
@@ -91,7 +91,7 @@ all_jobs = st.builds(
 moments = st.integers(-1, 6).map(lambda hours: NOW - timedelta(hours=hours))
 conditions = {
     "state": st.sampled_from(JobState),
-    "error_code": st.sampled_from([*CODES, "none"]),
+    "error_code": st.sampled_from([*CODES, "cancelled", "none"]),
     "error_text": st.sampled_from(["parser", "IS", "50% (", "it\\was [", "đọc", "."]),
     "user_id": st.sampled_from([*map(str, USERS)]),
     "since": moments,
@@ -109,6 +109,8 @@ def is_meant(wanted: JobFilter, document: dict[str, Any]) -> bool:
     state = document["status"]
     if document.get("discarded_at"):
         state = "discarded"
+    if state == "failed" and document["error_code"] == "cancelled":
+        state = "cancelled"
     if state == "pending" and (document.get("next_retry_at") or NOW) > datetime.now(UTC):
         state = "retrying"
     code, message = document.get("error_code", ""), document.get("error_message", "")
@@ -307,6 +309,7 @@ def lopsided(migrated: Database[Any]) -> Database[Any]:
         *[waiting] * 300,
         *[{"status": "pending"}] * 300,
         {"status": "processing"},
+        {"status": "failed", "error_code": "cancelled"},
         {**waiting, "user_id": USERS[0]},
         *[rare] * 3,
         {"status": "pending"},

@@ -154,6 +154,10 @@ def _discarded(database: Database[Any], job_id: str) -> None:
     MongoJobActions(database, max_attempts=5).act(DISCARD, job_id, Doing("bob"))
 
 
+def _cancelled(database: Database[Any], _job_id: str) -> None:
+    database["resume_parse_jobs"].update_many({}, {"$set": {"error_code": "cancelled"}})
+
+
 def _job_gone(database: Database[Any], _job_id: str) -> None:
     database["resume_parse_jobs"].delete_many({})
 
@@ -167,6 +171,7 @@ def _job_gone(database: Database[Any], _job_id: str) -> None:
         (_user_gone, Refusal.USER_UNKNOWN),
         (_pending, Refusal.CHANGED),
         (_discarded, Refusal.DISCARDED),
+        (_cancelled, Refusal.CANCELLED),
         (_job_gone, Refusal.UNKNOWN_JOB),
     ],
 )

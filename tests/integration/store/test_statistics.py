@@ -51,13 +51,17 @@ def kept(folded: Database[Any]) -> Kept:
 
 
 @contextmanager
-def folding(database: Database[Any], *, folds: int = 1) -> Iterator[list[int]]:
+def folding(
+    database: Database[Any], *, folds: int = 1, count_every: timedelta | None = None
+) -> Iterator[list[int]]:
     """Run so many folds while this is open; gives the sizes of the batches that counted."""
     over = threading.Event()
     batches: list[int] = []
     threads = [
         threading.Thread(
-            target=StatisticsFold(database, on_folded=batches.append, pause_s=0.02).run_until,
+            target=StatisticsFold(
+                database, on_folded=batches.append, count_every=count_every, pause_s=0.02
+            ).run_until,
             args=(over,),
         )
         for _ in range(folds)
@@ -171,7 +175,8 @@ def test_of_two_who_count_the_same_one_is_late(migrated: Database[Any], kept: Ke
     figures = KeptFigures(migrated)
     position = {"start_after": {"_data": "80"}}
     first = figures.advance(kept, position, [change], AT)
-    assert first == figures.read() == Kept(position, Totals(pending=1, as_of=AT))
+    counted = Kept(position, Totals(pending=1, as_of=AT), kept.counted_at)
+    assert first == figures.read() == counted
     assert figures.advance(kept, {"start_after": {"_data": "81"}}, [change], AT) is None
     assert figures.count_anew(kept) is None
     assert figures.count_anew(None) is None
@@ -206,6 +211,41 @@ def test_after_the_events_were_dropped_the_totals_are_right_again(
         eventually(lambda: sum(batches) == 20)
         migrated[EVENTS].drop()
         live(migrated, 50)
+        eventually(lambda: totals_are_right(migrated), within_s=30)
+
+
+@pytest.mark.usefixtures("kept")
+def test_jobs_that_are_dropped_by_their_age_leave_the_totals(
+    migrated: Database[Any], folded: Database[Any]
+) -> None:
+    """MongoDB drops them (JOB_RETENTION), and no event says so."""
+    live(migrated, 100)
+    with folding(folded, count_every=timedelta(seconds=2)):
+        eventually(lambda: totals_are_right(migrated), within_s=30)
+        dropped = migrated["resume_parse_jobs"].delete_many({"status": {"$in": ["failed"]}})
+        assert dropped.deleted_count
+        eventually(lambda: totals_are_right(migrated), within_s=30)
+        live(migrated, 50)
+        eventually(lambda: totals_are_right(migrated), within_s=30)
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    "as_before",
+    [
+        {"$unset": {"cancelled": "", "counted_at": ""}, "$set": {"failed": 77}},
+        # A rescuer of that release ran beside one of this, for a while.
+        {"$set": {"failed": 77, "failed_by_code.cancelled": 1}},
+    ],
+    ids=["before", "beside"],
+)
+def test_totals_of_a_release_that_told_fewer_apart_are_counted_anew(
+    migrated: Database[Any], folded: Database[Any], as_before: dict[str, Any]
+) -> None:
+    live(migrated, 100)
+    migrated[TOTALS].update_one({}, as_before)
+    assert MongoStatistics(migrated).totals().cancelled == 0
+    with folding(folded):
         eventually(lambda: totals_are_right(migrated), within_s=30)
 
 

@@ -18,6 +18,7 @@ GOOD = JobFacts(
     user_id="u",
     status=JobStatus.FAILED,
     is_discarded=False,
+    is_cancelled=False,
     is_waiting=False,
     has_file=True,
     user_exists=True,
@@ -34,6 +35,7 @@ GOOD = JobFacts(
         ({"status": JobStatus.PROCESSING}, Refusal.CHANGED),
         ({"status": JobStatus.COMPLETED}, Refusal.CHANGED),
         ({"is_discarded": True}, Refusal.DISCARDED),
+        ({"is_cancelled": True, "has_file": False}, Refusal.CANCELLED),
         ({"has_file": False}, Refusal.FILE_GONE),
         ({"user_exists": False}, Refusal.USER_UNKNOWN),
         ({"has_resume": True}, Refusal.HAS_RESUME),
@@ -67,6 +69,7 @@ def test_a_discard_needs_nothing_but_a_failed_job() -> None:
     bare = replace(GOOD, has_file=False, user_exists=False, has_resume=True)
     assert refusal_of(DISCARD, bare) is None
     assert refusal_of(DISCARD, replace(bare, is_discarded=True)) is Refusal.DISCARDED
+    assert refusal_of(DISCARD, replace(bare, is_cancelled=True)) is Refusal.CANCELLED
 
 
 def test_only_a_waiting_job_is_tried_now() -> None:
@@ -88,6 +91,8 @@ def test_a_filter_takes_the_state_that_the_action_needs() -> None:
     assert narrowed(DISCARD, named) == named
     with pytest.raises(FilterError, match="failed"):
         narrowed(REPLAY, JobFilter(state=JobState.DISCARDED))
+    with pytest.raises(FilterError, match="cancelled"):
+        narrowed(DISCARD, JobFilter(state=JobState.CANCELLED))
 
 
 @given(st.floats(0.01, 1000), st.lists(st.floats(0, 5), min_size=1, max_size=50))

@@ -11,14 +11,16 @@ from resumes.tally import MAX_CODES, OTHER_CODE, Change, fold
 AT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 PENDING, RETRYING, PROCESSING = JobState.PENDING, JobState.RETRYING, JobState.PROCESSING
 COMPLETED, FAILED, DISCARDED = JobState.COMPLETED, JobState.FAILED, JobState.DISCARDED
+CANCELLED = JobState.CANCELLED
 FOLLOWS: dict[JobState | None, list[JobState]] = {
     None: [PENDING],
-    PENDING: [PROCESSING, FAILED],
-    RETRYING: [PENDING, PROCESSING, FAILED],
+    PENDING: [PROCESSING, FAILED, CANCELLED],
+    RETRYING: [PENDING, PROCESSING, FAILED, CANCELLED],
     PROCESSING: [PROCESSING, RETRYING, COMPLETED, FAILED],
     FAILED: [PENDING, DISCARDED],
     COMPLETED: [],
     DISCARDED: [],
+    CANCELLED: [],
 }
 
 
@@ -49,7 +51,7 @@ def test_the_totals_are_what_a_count_of_the_jobs_gives(
     totals, _ = fold(Totals(), changes, AT)
     states = Counter(state for state, _ in jobs)
     assert totals.pending == states[PENDING] + states[RETRYING]
-    for state in (RETRYING, PROCESSING, COMPLETED, FAILED, DISCARDED):
+    for state in set(JobState) - {PENDING}:
         assert getattr(totals, state) == states[state]
     known = {"parser_down", "file_lost"}
     codes = Counter(
@@ -70,7 +72,7 @@ def test_it_makes_no_difference_how_the_batches_are_cut(
         totals, more = fold(totals, changes[start : start + size], AT)
         parts += more
     assert totals == whole
-    for name in ("created", "completed", "failed", "retried", "replayed"):
+    for name in ("created", "completed", "failed", "cancelled", "retried", "replayed"):
         for minute in minutes:
             same = [part for part in parts if part.at == minute.at]
             assert sum(getattr(part, name) for part in same) == getattr(minute, name)
@@ -91,6 +93,7 @@ def test_the_minutes_hold_what_happened_in_them(
     assert sums == {"created": steps[None, PENDING], "replayed": steps[FAILED, PENDING]}
     assert sum(m.retried for m in minutes) == steps[PROCESSING, RETRYING]
     assert sum(m.completed + m.failed for m in minutes) == len(ends)
+    assert sum(m.cancelled for m in minutes) == sum(c.now is CANCELLED for c in changes)
     assert sum(sum(m.failed_by_code.values()) for m in minutes) == sum(m.failed for m in minutes)
     assert sum(sum(m.times) for m in minutes) == sum(c.since is not None for c in ends)
 

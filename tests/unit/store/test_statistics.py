@@ -23,6 +23,7 @@ COMPLETED, FAILED, DISCARDED = JobState.COMPLETED, JobState.FAILED, JobState.DIS
         (PROCESSING, COMPLETED, {"from": "processing", "to": "completed"}),
         (PROCESSING, RETRYING, {"from": "processing", "to": "pending", "retry_at": AT}),
         (RETRYING, PENDING, {"from": "pending", "to": "pending", "was_retrying": True}),
+        (PENDING, JobState.CANCELLED, {"from": "pending", "to": "failed", "reason": "cancelled"}),
         (FAILED, PENDING, {"from": "failed", "to": "pending", "reason": "replayed"}),
         (FAILED, DISCARDED, {"from": "failed", "to": "failed", "reason": "discarded"}),
     ],

@@ -123,10 +123,11 @@ def test_rare_reasons_share_a_column() -> None:
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
-        (JobFilter(), 46),
+        (JobFilter(), 50),
         (JobFilter(state=JobState.PENDING), 3),
         (JobFilter(state=JobState.RETRYING), 2),
         (JobFilter(state=JobState.FAILED), 11),
+        (JobFilter(state=JobState.CANCELLED), 4),
         (JobFilter(state=JobState.FAILED, error_code="a"), 9),
         (JobFilter(state=JobState.FAILED, error_code="c"), 0),
         (JobFilter(error_code="a"), None),
@@ -134,6 +135,13 @@ def test_rare_reasons_share_a_column() -> None:
     ],
 )
 def test_a_count_is_given_only_where_it_is_kept(wanted: JobFilter, count: int | None) -> None:
-    totals = Totals(5, 2, 0, 30, 11, 0, {"a": 9, "b": 2})
+    totals = Totals(
+        pending=5,
+        retrying=2,
+        completed=30,
+        failed=11,
+        cancelled=4,
+        failed_by_code={"a": 9, "b": 2},
+    )
 
     assert known_count(wanted, totals) == count
