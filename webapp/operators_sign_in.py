@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import structlog
 
 from resumes.accounts import Account
+from webapp.metrics import SIGN_INS
 from webapp.operators import AccountReader
 from webapp.operators_passwords import Passwords
 
@@ -112,6 +113,8 @@ class SignIn:
             # case, as it takes its time too.
             target = account.name if account else "no account"
             self._audit.note("", "sign_in_refused", target, address=attempt.address)
+            # One outcome for names and passwords: metrics may be seen by those who guess.
+            SIGN_INS.labels("wrong_password").inc()
             raise WrongCredentialsError
         for key, _ in attempt.counters():
             self._attempts.forgive(key)
@@ -119,6 +122,7 @@ class SignIn:
             new_hash = self._passwords.hash(attempt.password)
             self._accounts.rehash(account.name, account.password_hash, new_hash)
         self._audit.note(account.name, "signed_in", account.name, address=attempt.address)
+        SIGN_INS.labels("success").inc()
         return account
 
     def _count(self, attempt: Attempt) -> None:
@@ -126,6 +130,7 @@ class SignIn:
             wait_s = self._attempts.count(key, limit=limit, window_s=WINDOW.total_seconds())
             if wait_s:
                 log.warning("operator.sign_in_slowed", by=key.split()[0])
+                SIGN_INS.labels("locked").inc()
                 raise TooManyAttemptsError(wait_s)
 
 

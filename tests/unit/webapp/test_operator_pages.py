@@ -2,6 +2,7 @@
 
 import jwt
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.services.operators import Credentials
 from tests.unit.webapp.operators_site import ACT, ME, SIGN_IN, Site
@@ -120,6 +121,22 @@ def test_a_refusal_is_noted_and_never_by_what_is_no_name(site: Site) -> None:
         ("", "sign_in_refused", "ann"),
         ("", "sign_in_refused", "no account"),
     ]
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("resume_operator_sign_ins_total", {"outcome": outcome}) or 0
+
+
+def test_attempts_are_counted_by_their_outcome_alone(site: Site) -> None:
+    outcomes = ["success", "wrong_password", "locked"]
+    before = [counted(outcome) for outcome in outcomes]
+    who = site.new_operator()
+    site.browser().sign_in(who)
+    for _ in range(ADDRESS_LIMIT):
+        site.browser().sign_in(Credentials("nobody", who.password))
+    site.browser().sign_in(WRONG)
+    after = [counted(outcome) for outcome in outcomes]
+    assert [now - was for was, now in zip(before, after, strict=True)] == [1, ADDRESS_LIMIT, 1]
 
 
 def test_a_password_is_not_written_back(site: Site) -> None:

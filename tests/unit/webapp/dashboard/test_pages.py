@@ -244,6 +244,16 @@ def test_the_export_holds_all_that_match_and_no_formulas(site: Site, client: Fla
     assert len(ndjson.text.splitlines()) == 1
 
 
+def test_each_page_lets_one_sign_out_here_and_everywhere(client: FlaskClient) -> None:
+    html = client.get("/dashboard/audit").text
+    [form] = re.findall(
+        r'<form method="post" action="/dashboard/sign-out">.*?</form>', html, re.DOTALL
+    )
+
+    assert 'formaction="/dashboard/sign-out-everywhere"' in form
+    assert 'name="csrf_token" value="the-csrf-token"' in form
+
+
 def test_the_present_page_is_marked_in_the_navigation(client: FlaskClient) -> None:
     here = r'<a href="([^"]*)" aria-current="page"'
 
