@@ -88,7 +88,7 @@ def _on_jobs(
         letters=letters,
         audit=audit,
     )
-    yield job_commands(reads, operations)
+    yield job_commands(reads, operations, audit)
     yield operation_commands(operations)
     yield letter_commands(letters, audit)
 

@@ -90,6 +90,8 @@ class JobDetails:
     listed: ListedJob
     steps: list[Step]
     has_file: bool
+    #: Its user's newest job that was completed, perhaps this one; "" without one.
+    last_success_id: str = ""
     #: "partition:offset" of its dead letter, when there is one.
     letter_id: str = ""
     traceparent: str = ""

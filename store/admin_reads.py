@@ -18,6 +18,7 @@ from resumes.job_filter import FilterTooBroadError, JobFilter, JobState
 from resumes.operating import FailureGroup, JobDetails, JobPage, ListedJob, RecordPlace, Step
 from store.connection import Document, store_errors
 from store.error_messages import messages_saying
+from store.files import load_file
 from store.job_queries import cursor_of, in_state, query, state_of
 from store.reads import job_from_document
 from store.transitions import EVENTS, FILES, JOBS
@@ -78,13 +79,19 @@ class MongoAdminReads:
                 return None
             events = list(self._database[EVENTS].find({"job_id": key}, sort=[("rev", ASCENDING)]))
             has_file = self._has_file(key)
+            success = self._last_success(document["user_id"])
         return JobDetails(
             listed=_listed(document, datetime.now(UTC)),
             steps=_steps(events),
             has_file=has_file,
+            last_success_id=str(success["_id"]) if success else "",
             letter_id=document.get("letter_id") or "",
             traceparent=document.get("traceparent") or "",
         )
+
+    def file(self, job_id: str) -> bytes | None:
+        """Return the job's PDF; None when its bytes are gone."""
+        return load_file(self._database, job_id) if is_object_id(job_id) else None
 
     def failure_groups(self) -> list[FailureGroup]:
         """Return the failed jobs by error code, the largest group first."""
@@ -121,6 +128,14 @@ class MongoAdminReads:
         return (
             self._database[FILES].find_one({"_id": key}, {"_id": 1}) is not None
             or self._jobs.find_one(inline, {"_id": 1}) is not None
+        )
+
+    def _last_success(self, user_id: ObjectId) -> Document | None:
+        return self._jobs.find_one(
+            {"user_id": user_id, "status": "completed"},
+            {"_id": 1},
+            sort=[("created_at", DESCENDING), ("_id", DESCENDING)],
+            hint="newest_by_user",
         )
 
     def _group(self, code: str, count: int) -> FailureGroup:

@@ -16,6 +16,7 @@ from store.claims import IS_EXHAUSTED, MongoClaims, held_by
 from store.closed_letters import close_letter
 from store.connection import Document, dump_json, store_errors
 from store.failing import LETTER_DUE, LETTER_TIME_S, LETTER_WRITTEN, fail_job
+from store.files import load_file
 from store.transitions import FILES, JOBS, USERS, from_now, in_transaction, transition
 
 
@@ -30,12 +31,7 @@ class MongoWorkStore(MongoClaims):
 
     def load_file(self, job_id: str) -> bytes | None:
         """Return the PDF's bytes, None when they are gone."""
-        key = ObjectId(job_id)
-        with store_errors():
-            if file := self._database[FILES].find_one({"_id": key}):
-                return bytes(file["data"])
-            job = self._database[JOBS].find_one({"_id": key}, {"file_data": 1})
-        return bytes(job["file_data"]) if job and job.get("file_data") else None
+        return load_file(self._database, job_id)
 
     def complete(
         self, claim: Claim, resume_id: str, detail: dict[str, Any], cv_data: dict[str, Any]

@@ -31,6 +31,7 @@ from webapp.dashboard.ports import (
 )
 from webapp.dashboard.queue_ports import DeadLetter, LettersBrowser
 from webapp.errors import problem
+from webapp.pdf_download import pdf_download
 
 PREFIX = "/api/v1/admin"
 _REFUSED = {
@@ -80,7 +81,7 @@ def admin_blueprint(
     def operator() -> str:
         return guard.require(Role.OPERATOR).name
 
-    _add_jobs(blueprint, reads, jobs, operator)
+    _add_jobs(blueprint, reads, jobs, audit, operator)
     _add_operations(blueprint, operations, operator)
     _add_letters(blueprint, letters, audit, operator)
 
@@ -93,7 +94,11 @@ def admin_blueprint(
 
 
 def _add_jobs(
-    blueprint: Blueprint, reads: AdminReads, actor: JobActor, operator: Callable[[], str]
+    blueprint: Blueprint,
+    reads: AdminReads,
+    actor: JobActor,
+    audit: Audit,
+    operator: Callable[[], str],
 ) -> None:
     @blueprint.get("/jobs")
     def jobs() -> Response:
@@ -107,6 +112,11 @@ def _add_jobs(
         if details is None:
             raise NotFound(_REFUSED[Refusal.UNKNOWN_JOB])
         return jsonify(admin_json.details_json(details))
+
+    @blueprint.post("/jobs/<job_id>/file")
+    def download_file(job_id: str) -> Response:
+        reason = text_of(json_body(), "reason")
+        return pdf_download(reads, audit, job_id, operator=operator(), reason=reason)
 
     @blueprint.post("/jobs/<job_id>/<any('replay', 'retry-now', 'discard'):way>")
     def act_on_job(job_id: str, way: str) -> Response:

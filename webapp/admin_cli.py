@@ -6,7 +6,7 @@ It needs no sign-in; `--as NAME` says in the audit log who it was. Dead letters:
 import json
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 from flask import Blueprint
@@ -15,7 +15,7 @@ from resumes.job_filter import FilterError, JobFilter, JobState
 from resumes.operating import JobPage, NewOperation, Operation, OperationKind
 from resumes.operations import MAX_PER_SECOND
 from webapp import admin_json
-from webapp.dashboard.ports import AdminReads, Operations
+from webapp.dashboard.ports import AdminReads, Audit, Operations
 
 _WHO = "command line"
 _LOOK_INTERVAL_S = 0.5
@@ -60,10 +60,29 @@ def _actions(command: Command) -> Command:
     return _filters(command)
 
 
-def job_commands(reads: AdminReads, operations: Operations) -> Blueprint:
+def job_commands(reads: AdminReads, operations: Operations, audit: Audit) -> Blueprint:
     """Return the blueprint that carries the `jobs` command group."""
     blueprint = Blueprint("jobs_cli", __name__, cli_group="jobs")
+    _add_reads(blueprint, reads, audit)
 
+    @blueprint.cli.command("retry")
+    @click.option("--waiting", is_flag=True, help="Try those now that wait for their next attempt.")
+    @_actions
+    def retry(*, waiting: bool, **options: Any) -> None:
+        """Put failed jobs back: JOB_IDS, or those of a filter, or --all."""
+        kind = OperationKind.RETRY_NOW if waiting else OperationKind.REPLAY
+        _operate(operations, kind, **options)
+
+    @blueprint.cli.command("discard")
+    @_actions
+    def discard(**options: Any) -> None:
+        """Give failed jobs up for good and drop their files: JOB_IDS, a filter, or --all."""
+        _operate(operations, OperationKind.DISCARD, **options)
+
+    return blueprint
+
+
+def _add_reads(blueprint: Blueprint, reads: AdminReads, audit: Audit) -> None:
     @blueprint.cli.command("ls")
     @click.option("--state", type=click.Choice([str(state) for state in JobState]))
     @_filters
@@ -94,21 +113,18 @@ def job_commands(reads: AdminReads, operations: Operations) -> Blueprint:
             raise click.ClickException(f"there is no job {job_id!r}")
         click.echo(_dump(admin_json.details_json(details)))
 
-    @blueprint.cli.command("retry")
-    @click.option("--waiting", is_flag=True, help="Try those now that wait for their next attempt.")
-    @_actions
-    def retry(*, waiting: bool, **options: Any) -> None:
-        """Put failed jobs back: JOB_IDS, or those of a filter, or --all."""
-        kind = OperationKind.RETRY_NOW if waiting else OperationKind.REPLAY
-        _operate(operations, kind, **options)
-
-    @blueprint.cli.command("discard")
-    @_actions
-    def discard(**options: Any) -> None:
-        """Give failed jobs up for good and drop their files: JOB_IDS, a filter, or --all."""
-        _operate(operations, OperationKind.DISCARD, **options)
-
-    return blueprint
+    @blueprint.cli.command("file")
+    @click.argument("job_id")
+    @click.option("--output", type=click.File("wb", lazy=True), required=True)
+    @click.option("--reason", default="", help="For the audit log.")
+    @click.option("--as", "operator", default=_WHO, show_default=True, metavar="NAME")
+    def file(job_id: str, output: IO[bytes], reason: str, operator: str) -> None:
+        """Write JOB_ID's PDF into a file, or to - ; it is noted in the audit log."""
+        data = reads.file(job_id)
+        if data is None:
+            raise click.ClickException(f"no file of a job {job_id!r} is stored")
+        audit.note(operator, "file.downloaded", job_id, reason, size_bytes=len(data))
+        output.write(data)
 
 
 def operation_commands(operations: Operations) -> Blueprint:

@@ -49,6 +49,7 @@ def details_json(details: JobDetails) -> dict[str, Any]:
         **job_json(details.listed),
         "sha256": details.listed.job.sha256,
         "has_file": details.has_file,
+        "last_success_id": details.last_success_id,
         "letter_id": details.letter_id,
         "traceparent": details.traceparent,
         "cv_data": masked(cv_data) if cv_data else None,

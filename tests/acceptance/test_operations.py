@@ -315,6 +315,7 @@ def test_commands_do_the_same(
     flask: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
     jobs = fail_jobs(client, double, 3)
+    assert flask("jobs", "file", max(jobs), "--output", "-").stdout.startswith("%PDF-")
     spoilt = min(jobs)
     client.database["resume_files"].delete_one({"_id": ObjectId(spoilt)})
     done = flask("jobs", "retry", *jobs, "--yes", "--reason", "by command", "--as", "ann")
@@ -325,6 +326,7 @@ def test_commands_do_the_same(
     assert json.loads(flask("jobs", "show", spoilt).stdout)["state"] == "failed"
     assert spoilt in flask("jobs", "ls", "--state", "failed").stdout
     assert flask("jobs", "ls", spoilt).stdout.count("\n") == 1
+    assert flask("jobs", "file", spoilt, "--output", "-").returncode == 1, "it is gone"
     unclear = flask("jobs", "discard", "--yes")
     assert unclear.returncode == 2
     assert "which jobs" in unclear.stderr

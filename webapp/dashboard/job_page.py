@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from resumes.errors import QueueUnavailableError
@@ -16,12 +16,13 @@ from webapp.dashboard.jobs import ACTIONS
 from webapp.dashboard.masking import masked
 from webapp.dashboard.ports import Ports
 from webapp.dashboard.queue_ports import DeadLetter
+from webapp.pdf_download import pdf_download
 
 _REFRESH_S = 2
 
 
 def add_job_page(blueprint: Blueprint, ports: Ports) -> None:
-    """Add the page, and the one that shows the resume unmasked."""
+    """Add the page, the one that shows the resume unmasked, and the file."""
 
     @blueprint.get("/jobs/<job_id>")
     def job(job_id: str) -> str:
@@ -35,6 +36,13 @@ def add_job_page(blueprint: Blueprint, ports: Ports) -> None:
         reason = request.form.get("reason", "").strip()
         ports.audit.note(operator.name, "resume.revealed", job_id, reason)
         return _page(ports, details, is_revealed=True)
+
+    @blueprint.post("/jobs/<job_id>/file")
+    def download_file(job_id: str) -> Response:
+        """Hand the PDF out: by POST, for the same reason."""
+        operator = ports.guard.require(Role.OPERATOR)
+        reason = request.form.get("reason", "").strip()
+        return pdf_download(ports.reads, ports.audit, job_id, operator=operator.name, reason=reason)
 
 
 def _details(ports: Ports, job_id: str) -> JobDetails:

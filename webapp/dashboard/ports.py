@@ -47,6 +47,9 @@ class AdminReads(Protocol):
     def details(self, job_id: str) -> JobDetails | None:
         """Return all that is known of a job."""
 
+    def file(self, job_id: str) -> bytes | None:
+        """Return a job's PDF, None when its bytes are gone."""
+
     def failure_groups(self) -> list[FailureGroup]:
         """Return the failed jobs by error code, the largest group first."""
 

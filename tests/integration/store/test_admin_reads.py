@@ -538,8 +538,32 @@ def test_a_history_that_has_begun_before_the_oldest_event_is_told_from_there(
 
 
 @pytest.mark.parametrize("job_id", ["", "x", "A" * 24, "0" * 24])
-def test_what_is_no_job_has_no_details(reads: MongoAdminReads, job_id: str) -> None:
+def test_what_is_no_job_has_no_details_and_no_file(reads: MongoAdminReads, job_id: str) -> None:
     assert reads.details(job_id) is None
+    assert reads.file(job_id) is None
+
+
+def test_a_jobs_file_is_there_while_it_is_kept_wherever_that_is(
+    reads: MongoAdminReads, migrated: Database[Any]
+) -> None:
+    inline, apart, gone = job(1, file_data=b"%PDF-1"), job(2), job(3)
+    migrated["resume_parse_jobs"].insert_many([inline, apart, gone])
+    migrated["resume_files"].insert_one({"_id": apart["_id"], "data": b"%PDF-2"})
+    files = [reads.file(str(one["_id"])) for one in (inline, apart, gone)]
+    assert files == [b"%PDF-1", b"%PDF-2", None]
+
+
+def test_a_job_names_its_users_last_success(
+    reads: MongoAdminReads, migrated: Database[Any]
+) -> None:
+    mine, lost = {"user_id": USERS[0]}, {"status": "failed", "error_code": "x"}
+    newest, old, older = job(1, **mine, **lost), job(2, **mine), job(3, **mine)
+    stranger = job(4, **lost)
+    migrated["resume_parse_jobs"].insert_many([newest, old, older, stranger])
+    for one, success in ((newest, str(old["_id"])), (older, str(old["_id"])), (stranger, "")):
+        details = reads.details(str(one["_id"]))
+        assert details
+        assert details.last_success_id == success
 
 
 def test_jobs_of_the_release_before_are_known_to_wait(database: Database[Any]) -> None:

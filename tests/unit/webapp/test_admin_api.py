@@ -140,6 +140,17 @@ def test_each_refusal_is_a_problem_of_its_own(site: Site, refusal: Refusal) -> N
     assert answer.json["detail"]
 
 
+def test_a_file_is_taken_with_a_reason_and_noted(site: Site) -> None:
+    job_id = in_memory.object_id(1)
+    answer = site.post(f"/jobs/{job_id}/file", {"reason": "why"})
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    [entry] = site.audit.noted
+    assert (entry.action, entry.target, entry.reason) == ("file.downloaded", job_id, "why")
+    for unknown in ("x", in_memory.object_id(0xFFFF), in_memory.object_id(630)):
+        assert site.post(f"/jobs/{unknown}/file").status_code == 404
+
+
 def test_an_operation_is_asked_for_in_full(site: Site) -> None:
     body = {
         "kind": "replay",
@@ -237,6 +248,13 @@ def test_a_viewer_sees_everything_and_does_nothing(site: Site) -> None:
     site.guard.operator = Operator("lan", Role.VIEWER)
     paths = ("/jobs", "/failure-groups", "/operations", "/letters?unjobbed=1", "/audit")
     assert {site.get(path).status_code for path in paths} == {200}
-    ways = ("/operations", "/operations/x/stop", "/jobs/x/replay", "/letters/3:17/replay")
+    ways = (
+        "/operations",
+        "/operations/x/stop",
+        f"/jobs/{in_memory.object_id(1)}/file",
+        "/jobs/x/replay",
+        "/letters/3:17/replay",
+    )
     assert {site.post(way, {"kind": "replay"}).status_code for way in ways} == {403}
+    assert site.post(f"/jobs/{in_memory.object_id(1)}/file").status_code == 403
     assert site.actor.done == []

@@ -170,7 +170,19 @@ class Reads:
         if listed is None:
             return None
         is_failed = listed.state is JobState.FAILED
-        return JobDetails(listed, steps(listed.job), is_failed, "0:3" if is_failed else "")
+        own = [item for item in self.listed if item.job.user_id == listed.job.user_id]
+        completed = [item.job.id for item in own if item.state is JobState.COMPLETED]
+        return JobDetails(
+            listed,
+            steps(listed.job),
+            has_file=is_failed,
+            last_success_id=next(iter(completed), ""),
+            letter_id="0:3" if is_failed else "",
+        )
+
+    def file(self, job_id: str) -> bytes | None:
+        details = self.details(job_id)
+        return b"%PDF-1.7 ..." if details and details.has_file else None
 
     def failure_groups(self) -> list[FailureGroup]:
         found: dict[str, list[Job]] = {}

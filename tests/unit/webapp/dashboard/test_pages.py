@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,48 @@ def test_a_viewer_is_shown_no_resume_and_nothing_is_noted(site: Site, viewer: Fl
     assert answer.status_code == 403
     assert "Nguyễn" not in answer.text
     assert site.audit.noted == []
+
+
+def test_a_file_is_handed_out_to_operators_as_a_file_and_noted(
+    site: Site, client: FlaskClient
+) -> None:
+    answer = client.post(f"/dashboard/jobs/{FAILED}/file", data={"reason": "To try it by hand"})
+
+    assert (answer.status_code, answer.data) == (200, b"%PDF-1.7 ...")
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={FAILED}.pdf"
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    [entry] = site.audit.noted
+    assert (entry.operator, entry.action) == ("minh.tran", "file.downloaded")
+    assert (entry.target, entry.reason) == (FAILED, "To try it by hand")
+
+
+@pytest.mark.parametrize("job_id", [COMPLETED, object_id(0xFFFF), "x"])
+def test_a_file_that_is_gone_is_not_handed_out(
+    site: Site, client: FlaskClient, job_id: str
+) -> None:
+    assert client.post(f"/dashboard/jobs/{job_id}/file").status_code == 404
+    assert site.audit.noted == []
+
+
+def test_a_viewer_gets_no_file(site: Site, viewer: FlaskClient) -> None:
+    assert viewer.post(f"/dashboard/jobs/{FAILED}/file").status_code == 403
+    assert "Download" not in viewer.get(f"/dashboard/jobs/{FAILED}").text
+    assert site.audit.noted == []
+
+
+def test_a_failed_job_leads_to_its_like_and_to_its_users_success(
+    site: Site, client: FlaskClient
+) -> None:
+    mine = next(one for one in site.listed if one.job.id == FAILED).job
+    done = next(one for one in site.listed if one.job.id == COMPLETED)
+    site.listed.append(replace(done, job=replace(done.job, id="d" * 24, user_id=mine.user_id)))
+    html = client.get(f"/dashboard/jobs/{FAILED}").text
+
+    assert "/dashboard/jobs?state=failed&amp;error_code=parser_unavailable" in html
+    assert f'href="/dashboard/jobs/{"d" * 24}"' in html
+    assert "last success" not in client.get(f"/dashboard/jobs/{COMPLETED}").text
 
 
 def test_a_page_without_letters_of_its_kind_says_where_to_go_on(
