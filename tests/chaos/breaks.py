@@ -95,6 +95,13 @@ BREAKS = (
         _worker("leases"),
     ),
     Break(
+        "reports",
+        "an operation does not note what it did to a job in the transaction that does it",
+        "replay-kill-all-workers",
+        ("I17",),
+        _worker("reports"),
+    ),
+    Break(
         "rescuer",
         "nobody looks for jobs whose record was never written",
         "crash-after-insert-before-publish",

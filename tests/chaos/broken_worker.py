@@ -17,6 +17,8 @@ import store.transitions
 import store.work
 import worker
 from resumes.job import Claim, JobStatus
+from resumes.operating import Refusal
+from store.job_actions import MongoJobActions
 from tasks.kafka_broker import consuming
 from tasks.kafka_broker.consumer import KafkaQueueConsumer
 from tasks.kafka_broker.dead_letters import DeadLetters
@@ -51,6 +53,15 @@ class _KeepsFiles(store.work.MongoWorkStore):
         self._database["resume_files"].insert_one(document)
 
 
+class _ForgetsReports(MongoJobActions):
+    """Does not note for an operation what it did to a job."""
+
+    def _note(self, *arguments: Any) -> None:
+        """Note refusals alone."""
+        if isinstance(arguments[3], Refusal):
+            super()._note(*arguments)
+
+
 def _ignore_fence() -> None:
     def held_by_anyone(claim: Claim) -> dict[str, Any]:
         return {"_id": ObjectId(claim.job_id)}
@@ -81,6 +92,7 @@ BREAKS: dict[str, Callable[[], None]] = {
     "fence": _ignore_fence,
     "files": lambda: vars(worker).update(MongoWorkStore=_KeepsFiles),
     "leases": _ignore_leases,
+    "reports": lambda: vars(worker).update(MongoJobActions=_ForgetsReports),
 }
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _MAY_FOLLOW = {
     None: {"pending"},
     "pending": {"processing", "failed"},
     "processing": {"processing", "pending", "completed", "failed"},
+    "replayed": {"pending"},
 }
 #: Why the parser's double makes a file of this kind fail; all other files are to be completed.
 _FAILS_WITH = {"reject": "parser_rejected"}
@@ -65,7 +66,9 @@ def check(evidence: Evidence, rules: Rules) -> Verdict:
     """Judge one scenario."""
     failed = [job for job in evidence.jobs if job["status"] == "failed"]
     due = {str(job["_id"]) for job in failed if job.get("error_code") != PUBLISH_FAILED}
-    letters = checks_log.count_letters(evidence.letters, due, rules.other_letters)
+    # A job that was replayed had failed before.
+    owed = [*due, *evidence.replays.elements()]
+    letters = checks_log.count_letters(evidence.letters, owed, rules.other_letters)
     lost, duplicated = list(_lost(evidence)), list(_duplicated(evidence))
     stale = list(checks_sockets.stale(evidence))
     worst_s = _worst_s(evidence)
@@ -96,6 +99,7 @@ def check(evidence: Evidence, rules: Rules) -> Verdict:
             *_named("I14", _dishonest(evidence, rules)),
             *_named("I15", _repeated(evidence, repeated_calls, rules)),
             *_named("I16", _altered(evidence)),
+            *_named("I17", _misreported(evidence)),
         ],
     )
 
@@ -145,7 +149,7 @@ def _duplicated(evidence: Evidence) -> Iterator[str]:
             yield f"user {user_id} has the resumes {found}, owed are {owed.get(user_id, [])}"
     for job_id, events in _by(evidence.events, "job_id").items():
         ends = [event["to"] for event in events if event["to"] in TERMINAL]
-        if len(ends) > 1:
+        if len(ends) > 1 + evidence.replays[job_id]:
             yield f"job {job_id} ended {len(ends)} times: {', '.join(ends)}"
     for job_id in completed.keys() & evidence.files:
         yield f"job {job_id} is completed and its file is still stored"
@@ -159,7 +163,8 @@ def _illegal(evidence: Evidence) -> Iterator[str]:
         for number, event in enumerate(history, 1):
             if (event["rev"], event["from"]) != (number, where):
                 yield f"job {job['_id']}: event {event['rev']} from {event['from']} after {where}"
-            if event["to"] not in _MAY_FOLLOW.get(where, set()):
+            is_replay = where == "failed" and event.get("reason") == "replayed"
+            if event["to"] not in _MAY_FOLLOW.get("replayed" if is_replay else where, set()):
                 yield f"job {job['_id']} went from {where} to {event['to']}"
             where = event["to"]
         if (len(history), where) != (job["rev"], job["status"]):
@@ -223,6 +228,29 @@ def _altered(evidence: Evidence) -> Iterator[str]:
             yield f"the file of job {job['_id']} was stored with another SHA-256 than sent"
         if evidence.parsed.get(name, frozenset()) - {evidence.sent.get(name)}:
             yield f"the parser got another {name} than was sent"
+
+
+def _misreported(evidence: Evidence) -> Iterator[str]:
+    """Each job of an operation is reported once, and what is reported is what happened."""
+    done: Counter[str] = Counter()
+    items = _by(evidence.operation_items, "operation_id")
+    for operation in evidence.operations:
+        name, reported = f"operation {operation['_id']}", items[str(operation["_id"])]
+        if operation["status"] != "done":
+            yield f"{name} is still {operation['status']}"
+        outcomes = Counter(item["outcome"] for item in reported)
+        counts = Counter(done=operation["done"], refused=operation["refused"])
+        if +counts != outcomes:
+            yield f"{name} counted {dict(counts)} and reports {dict(outcomes)}"
+        if operation["total"] != len({item["job_id"] for item in reported}):
+            yield f"{name} of {operation['total']} jobs reports {len(reported)}"
+        done.update(str(item["job_id"]) for item in reported if item["outcome"] == "done")
+    for job_id in done.keys() | evidence.replays.keys():
+        if done[job_id] != evidence.replays[job_id]:
+            yield (
+                f"job {job_id} was replayed {evidence.replays[job_id]} times,"
+                f" reported {done[job_id]} times"
+            )
 
 
 def _by(documents: Iterable[Document], name: str) -> defaultdict[str, list[Any]]:

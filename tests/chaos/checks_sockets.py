@@ -22,7 +22,7 @@ def stale(evidence: Evidence) -> Iterator[str]:
             last = told[-1].status if told else "nothing"
             if last != job["status"]:
                 yield f"{place} told user {user_id} {last}, job {job_id} is {job['status']}"
-        yield from _went_on(job_id, live[job_id])
+        yield from _went_on(job_id, live[job_id], evidence.replays[job_id])
 
 
 def foreign(evidence: Evidence) -> Iterator[str]:
@@ -41,8 +41,11 @@ def _told(evidence: Evidence, *, is_last_look: bool) -> defaultdict[str, list[Fr
     return told
 
 
-def _went_on(job_id: str, frames: list[Frame]) -> Iterator[str]:
+def _went_on(job_id: str, frames: list[Frame], replays: int) -> Iterator[str]:
     statuses = [frame.status for frame in frames]
     for before, after in itertools.pairwise(statuses):
         if before in TERMINAL and after != before:
+            if before == "failed" and replays:
+                replays -= 1
+                continue
             yield f"job {job_id} was told {before} and then {after}"

@@ -49,6 +49,8 @@ def gather(
         answers=Counter(
             name for name, _, mode, status in calls if status in _FINAL and mode in _USUAL_MODES
         ),
+        operations=list(database["operations"].find()),
+        operation_items=list(database["operation_items"].find()),
         lag=lag(stack),
         usage=[usage(name, stack.pid(name)) for name in stack.names if stack.is_running(name)],
         listeners=listeners,

@@ -136,11 +136,19 @@ class Evidence:
     parsed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     #: How often the parser gave each file a final answer.
     answers: Mapping[str, int] = field(default_factory=Counter)
+    #: Operators' operations, and what they report of each job.
+    operations: Sequence[Document] = ()
+    operation_items: Sequence[Document] = ()
     lag: int = 0
     usage: Sequence[Usage] = ()
     #: Users who held a WebSocket.
     listeners: frozenset[str] = frozenset()
     fault_ended_at: float = 0.0
+
+    @cached_property
+    def replays(self) -> Counter[str]:
+        """How often each job was replayed: it may go on after it had failed so often."""
+        return Counter(str(e["job_id"]) for e in self.events if e.get("reason") == "replayed")
 
     @cached_property
     def ended_at(self) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ from tests.chaos.faults import (
     crashes,
     disk,
     network,
+    operations,
     parser,
     processes,
     records,
@@ -29,6 +30,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *storms.SCENARIOS,
     *clusters.SCENARIOS,
     *disk.SCENARIOS,
+    *operations.SCENARIOS,
 )
 
 _SHORT = (

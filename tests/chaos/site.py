@@ -236,6 +236,7 @@ class Site:
         """Tell whether a dead letter is still to come."""
         due = {"status": "failed", "error_code": {"$ne": PUBLISH_FAILED}}
         owed = self.database["resume_parse_jobs"].count_documents(due) + len(self.other_letters)
+        owed += self.database["job_events"].count_documents({"reason": "replayed"})
         letters = kafka_watch.read_letters(self.servers.kafka_bootstrap, self.stack.topic)
         return len(letters) < owed
 

@@ -148,6 +148,33 @@ def _swapped_frames() -> Evidence:
     return replace(WELL, frames=[second, first, *rest])
 
 
+def _replayed(*reports: dict[str, Any], total: int = 1) -> Evidence:
+    """Ann's job had failed first, and an operator replayed it."""
+    events = [
+        _event(GOOD, 1, None, "pending", 990),
+        _event(GOOD, 2, "pending", "processing", 991),
+        _event(GOOD, 3, "processing", "failed", 992),
+        {**_event(GOOD, 4, "failed", "pending", 1_001), "reason": "replayed"},
+        _event(GOOD, 5, "pending", "processing", 1_003),
+        _event(GOOD, 6, "processing", "completed", 1_004),
+    ]
+    operation = {"_id": "op", "status": "done", "total": total, "done": 1, "refused": 0}
+    return replace(
+        with_job(0, rev=6, attempt=2),
+        events=[*events, *_story(REFUSED, "failed", 1_005)],
+        frames=[Frame(ANN, 0, GOOD, "failed"), *WELL.frames],
+        letters=[REFUSED, GOOD],
+        operations=[operation],
+        operation_items=[{"operation_id": "op", "job_id": GOOD, **report} for report in reports],
+    )
+
+
+def _reports(evidence: Evidence) -> dict[str, Any]:
+    return {"operations": evidence.operations, "operation_items": evidence.operation_items}
+
+
+DONE, WAITING = {"outcome": "done"}, {"outcome": "waiting"}
+
 CASES: dict[str, tuple[str, Callable[[], Evidence]]] = {
     "an accepted job is gone": ("I1", _lost),
     "one upload, two jobs": ("I2", _two_jobs),
@@ -201,6 +228,23 @@ CASES: dict[str, tuple[str, Callable[[], Evidence]]] = {
         "I14",
         lambda: replace(with_job(0, file_name="reject-1.pdf"), sent=WELL.sent),
     ),
+    "a job that an operation forgot": ("I17", lambda: _replayed(WAITING)),
+    "a job that is reported twice": ("I17", lambda: _replayed(DONE, DONE)),
+    "a job that is not reported": ("I17", lambda: _replayed(DONE, total=2)),
+    "a replay that nobody reported": ("I17", lambda: replace(_replayed(DONE), operations=[])),
+    "a replay that never was": ("I17", lambda: replace(WELL, **_reports(_replayed(DONE)))),
+    "a replay that his socket was told twice": (
+        "I6",
+        lambda: replace(
+            _replayed(DONE),
+            frames=[Frame(ANN, 0, GOOD, status) for status in ("failed", "pending", "failed")]
+            + list(WELL.frames),
+        ),
+    ),
+    "a replay without the first dead letter": (
+        "I9",
+        lambda: replace(_replayed(DONE), letters=[REFUSED]),
+    ),
     "a file that was altered": ("I16", lambda: with_job(0, sha256="another")),
     "a parser that got another file": (
         "I16",
@@ -212,6 +256,10 @@ CASES: dict[str, tuple[str, Callable[[], Evidence]]] = {
 @pytest.mark.parametrize(("invariant", "history"), CASES.values(), ids=CASES.keys())
 def test_a_broken_invariant_is_found(invariant: str, history: Callable[[], Evidence]) -> None:
     assert invariant in broken(history(), Rules(within_s=120))
+
+
+def test_what_an_operator_replays_may_go_on() -> None:
+    assert broken(_replayed(DONE)) == set()
 
 
 def test_work_done_again_counts_where_it_may_not_be() -> None:
