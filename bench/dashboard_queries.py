@@ -84,21 +84,13 @@ def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Ca
         **{f"state {state}": JobFilter(state=state) for state in JobState},
         "a common error code": JobFilter(error_code=CODES[0]),
         "a rare error code": JobFilter(error_code=RARE_CODE),
-        "a common error text": JobFilter(error_text="AWAY"),
-        "a rare error text": JobFilter(error_text="bytes are gone"),
-        "an error text that none has": JobFilter(error_text="no such words"),
-        "a text in many messages": JobFilter(error_text="page"),
-        "a common text, a rare code": JobFilter(error_text="again", error_code=RARE_CODE),
-        "processing, a common text": JobFilter(JobState.PROCESSING, error_text="AWAY"),
-        "discarded, a rare text": JobFilter(JobState.DISCARDED, error_text="bytes are gone"),
+        **_by_text(a_day),
         "a user": JobFilter(user_id=str(middle["user_id"])),
         "a day": a_day,
         "4 attempts or more": JobFilter(min_attempts=4),
         "completed after 4 or more": JobFilter(JobState.COMPLETED, min_attempts=4),
         "failed, a rare code": JobFilter(JobState.FAILED, error_code=RARE_CODE),
-        "failed, a rare text": JobFilter(JobState.FAILED, error_text="bytes are gone"),
         "failed on a day": a_day.with_(state=JobState.FAILED),
-        "a day, a code, a text": a_day.with_(error_code=REJECTED_CODE, error_text="page 7"),
         "1,000 selected jobs": JobFilter(
             job_ids=frozenset(str(job["_id"]) for job in jobs.find({}, {"_id": 1}, limit=1000))
         ),
@@ -111,6 +103,22 @@ def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Ca
         "the oldest pending": reads.oldest_pending_at,
         "all jobs counted (daily)": lambda: KeptFigures(database).count_anew(None),
         "a job's details": lambda: reads.details(str(middle["_id"])),
+    }
+
+
+def _by_text(a_day: JobFilter) -> dict[str, JobFilter]:
+    return {
+        "a common error text": JobFilter(error_text="AWAY"),
+        "a rare error text": JobFilter(error_text="bytes are gone"),
+        "an error text that none has": JobFilter(error_text="no such words"),
+        "a text in many messages": JobFilter(error_text="page"),
+        "a common text, a rare code": JobFilter(error_text="again", error_code=RARE_CODE),
+        "processing, a common text": JobFilter(JobState.PROCESSING, error_text="AWAY"),
+        "pending, a common text": JobFilter(JobState.PENDING, error_text="AWAY"),
+        "retrying, a rare text": JobFilter(JobState.RETRYING, error_text="bytes are gone"),
+        "discarded, a rare text": JobFilter(JobState.DISCARDED, error_text="bytes are gone"),
+        "failed, a rare text": JobFilter(JobState.FAILED, error_text="bytes are gone"),
+        "a day, a code, a text": a_day.with_(error_code=REJECTED_CODE, error_text="page 7"),
     }
 
 

@@ -19,8 +19,9 @@ _HAS_CODE = {"error_code": {"$gt": ""}}
 _MAX_CODES = 20
 #: Of a code; a parser that says something new of each file has more.
 _MAX_MESSAGES = 1_000
-#: MongoDB merges so many walks of an index in their order; of more it sorts all jobs in memory.
-_MAX_WALKS = 200
+#: Of codes and messages. MongoDB merges 200 walks of an index in their order, and each pair has one
+#: for failed jobs and one for those that wait; of more it sorts all jobs in memory.
+_MAX_PAIRS = 100
 
 
 def messages_saying(jobs: Collection[Document], wanted: JobFilter) -> MessagesFound | None:
@@ -42,7 +43,7 @@ def messages_saying(jobs: Collection[Document], wanted: JobFilter) -> MessagesFo
         if saying := [message for message in messages if says.search(message)]:
             found[code] = saying
     messages = sorted(set().union(*found.values()))
-    is_few = len(found) * len(messages) <= _MAX_WALKS
+    is_few = len(found) * len(messages) <= _MAX_PAIRS
     return MessagesFound(sorted(found), messages) if is_few else None
 
 

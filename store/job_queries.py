@@ -23,6 +23,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fewer attempts are nothing that an index tells apart: nearly all jobs have them.
 _INDEXED_ATTEMPTS = 2
 _MAX_CURSOR_DIGITS = 14
+#: Whoever begins with a job takes the error of its last attempt away.
+_WITH_ERRORS = ["pending", "failed"]
 # "Not after" holds for an absent time too, and keys of an index can answer it. To ask for null
 # would fetch each document, since a key does not tell null from absent.
 _NOT_DISCARDED = {"discarded_at": {"$not": {"$gt": _EPOCH}}}
@@ -96,7 +98,7 @@ def _conditions(wanted: JobFilter, now: datetime, found: MessagesFound | None) -
         wanted.job_ids and {"_id": {"$in": [ObjectId(job_id) for job_id in wanted.job_ids]}},
         wanted.state and in_state(wanted.state, now),
         wanted.error_code and {"error_code": wanted.error_code},
-        wanted.error_text and _text_condition(wanted.error_text, found),
+        wanted.error_text and _text_condition(wanted, found),
         wanted.user_id and {"user_id": ObjectId(wanted.user_id)},
         # Always: MongoDB asks an index's keys only where its first field has a condition, and
         # fetches each document otherwise.
@@ -107,12 +109,16 @@ def _conditions(wanted: JobFilter, now: datetime, found: MessagesFound | None) -
     return [condition for condition in conditions if isinstance(condition, dict)]
 
 
-def _text_condition(text: str, found: MessagesFound | None) -> Document:
+def _text_condition(wanted: JobFilter, found: MessagesFound | None) -> Document:
     if found is None:
         # A message has a code beside it, by which the partial index is recognized.
-        says = {"$regex": re.escape(text), "$options": "i"}
+        says = {"$regex": re.escape(wanted.error_text), "$options": "i"}
         return {"error_code": {"$gt": ""}, "error_message": says}
-    return {"error_code": {"$in": found.codes}, "error_message": {"$in": found.messages}}
+    return {
+        "error_code": {"$in": found.codes},
+        "error_message": {"$in": found.messages},
+        **({} if wanted.state else {"status": {"$in": _WITH_ERRORS}}),
+    }
 
 
 def _after(cursor: str, *, by_id: bool) -> list[Document]:

@@ -18,10 +18,11 @@ _NEWEST_BY_MESSAGE = IndexModel(
     [
         ("error_code", ASCENDING),
         ("error_message", ASCENDING),
+        ("status", ASCENDING),
         ("created_at", DESCENDING),
         ("_id", DESCENDING),
-        ("status", ASCENDING),
         ("discarded_at", ASCENDING),
+        ("next_retry_at", ASCENDING),
         ("attempt", ASCENDING),
     ],
     name="newest_by_message",
