@@ -9,11 +9,10 @@ from tasks.kafka_broker.letter_scan import NoSuchLetterError
 from tasks.kafka_broker.letters import Letter
 from tasks.queue import queue_errors
 
-_SCANNED = 500
+#: How many are looked through for some without a job, before the answer says where to go on.
+_SCANNED = 5_000
 #: A letter that was replayed so often is refused.
 _MAX_REPLAYS = 3
-#: Pages without a letter of the wanted kind, before the answer says where to go on.
-_EMPTY_PAGES = 10
 
 
 class LettersBrowser:
@@ -41,17 +40,12 @@ class LettersBrowser:
         """
         if not unjobbed_only:
             return self._latest(cursor, limit, LetterFilter(include_handled=True))
-        letters: list[Letter] = []
-        for _ in range(_EMPTY_PAGES):
-            page, cursor = self._latest(cursor, _SCANNED, LetterFilter())
-            jobs = self._known_jobs({key for one in page if (key := one.key) and is_object_id(key)})
-            unjobbed = [one for one in page if one.key not in jobs]
-            letters += unjobbed[: limit - len(letters)]
-            if len(letters) == limit:
-                return letters, letters[-1].letter_id
-            if cursor is None:
-                return letters, None
-        return letters, cursor
+        page, cursor = self._latest(cursor, _SCANNED, LetterFilter())
+        jobs = self._known_jobs({key for one in page if (key := one.key) and is_object_id(key)})
+        unjobbed = [one for one in page if one.key not in jobs]
+        if len(unjobbed) > limit:
+            return unjobbed[:limit], unjobbed[limit - 1].letter_id
+        return unjobbed, cursor
 
     def get(self, letter_id: str) -> Letter | None:
         """Return one of them."""

@@ -105,6 +105,14 @@ class Clients:
             },
         )
 
+    def visitor(self, *, group_id: str, timeout_s: float) -> Any:
+        """Make a consumer for one question, which somebody waits for.
+
+        kafka-python 3.0.12 lets `retry_backoff_ms` pass between two looks at the metadata, also
+        when the first one succeeded: its default was most of what a question took.
+        """
+        return self.consumer(group_id=group_id, bootstrap_timeout_s=timeout_s, retry_backoff_ms=10)
+
     def admin(self, *, timeout_s: float) -> Any:
         """Make a client for topics and offsets; the caller closes it."""
         return self._make(

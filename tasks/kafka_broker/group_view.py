@@ -28,7 +28,7 @@ class GroupView:
         self._topic = topic
         self._timeout_s = timeout_s
         self._timeout_ms = int(1000 * timeout_s)
-        self._consumer: Any = clients.consumer(group_id=group_id, bootstrap_timeout_s=timeout_s)
+        self._consumer: Any = clients.visitor(group_id=group_id, timeout_s=timeout_s)
         #: The offsets that each partition held at first; without partitions there is no such topic.
         self.bounds: dict[int, range] = {}
         self.handled: dict[int, Handled] = {}

@@ -29,7 +29,7 @@ def handled_until(clients: Clients, queue: QueueConfig, *, timeout_s: float) -> 
         behind = [p for p in backlog.partitions() if p.unfinished]
     if not behind:
         return None
-    consumer = clients.consumer(group_id=queue.group_id, bootstrap_timeout_s=timeout_s)
+    consumer = clients.visitor(group_id=queue.group_id, timeout_s=timeout_s)
     with closing(_Closable(consumer)):
         try:
             times = [_first_time_ms(consumer, partition, timeout_s) for partition in behind]

@@ -26,7 +26,10 @@ class NetClient(KafkaNetClient):  # type: ignore[misc] # the driver is untyped
             # as gunicorn's workers do with --preload.
             config["selector"] = selectors.DefaultSelector
         net = NetworkSelector(**config)
-        super().__init__(net, _Connections(net, **config), **config)
+        connections = _Connections(net, **config)
+        # 3.0.12 does not hand it on.
+        connections.cluster.config["retry_backoff_ms"] = config["retry_backoff_ms"]
+        super().__init__(net, connections, **config)
 
     @property
     def failure(self) -> BaseException | None:

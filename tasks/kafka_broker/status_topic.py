@@ -109,7 +109,7 @@ class StatusWriter:
 def read_reports(clients: Clients, topic: str, *, timeout_s: float = 10.0) -> list[Report]:
     """Return what each living worker last said, by worker id; none when there is no topic."""
     # It never commits: the group's name leaves no trace on Kafka.
-    consumer = clients.consumer(group_id=f"{topic}.reader", bootstrap_timeout_s=timeout_s)
+    consumer = clients.visitor(group_id=f"{topic}.reader", timeout_s=timeout_s)
     with closing(consumer):
         try:
             newest = {record.key: record for record in _read_tail(consumer, topic, timeout_s)}
