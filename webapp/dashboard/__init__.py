@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, make_response, render_template
 from flask.sansio.blueprints import BlueprintSetupState
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from resumes.errors import ResumeError
 from resumes.job_filter import FilterError
@@ -89,6 +89,11 @@ def _surround(blueprint: Blueprint, ports: Ports, links: Sequence[tuple[str, str
     def keep_nothing(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         return response
+
+    # Else a mistyped address would be answered with the API's JSON.
+    @blueprint.get("/<path:address>")
+    def nowhere(address: str) -> Response:  # noqa: ARG001 - the route's
+        raise NotFound("There is no such page.")
 
     # Also for the blueprints that extend our base template.
     @blueprint.app_context_processor

@@ -305,6 +305,14 @@ def test_the_present_page_is_marked_in_the_navigation(client: FlaskClient) -> No
     assert '<a href="/dashboard/tasks/">Tasks' in client.get("/dashboard").text
 
 
+@pytest.mark.parametrize("address", ["/dashboard/nonsense", "/dashboard/jobs/1/2/3"])
+def test_a_mistyped_address_is_answered_with_a_page(client: FlaskClient, address: str) -> None:
+    answer = client.get(address)
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is no such page." in answer.text
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_with_all_that_it_loads_is_light(
     site: Site, client: FlaskClient, address: str
