@@ -4,6 +4,7 @@ A job's own dead letter is handled with the job (replay, discard there); what is
 that nobody could read or match, and here is the only place where a person can see them.
 """
 
+import unicodedata
 from collections.abc import Callable
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -79,5 +80,6 @@ def _found(ports: Ports, letter_id: str) -> DeadLetter:
 
 
 def readable(data: bytes | None) -> str:
-    """Return bytes as text, what is none of it replaced."""
-    return (data or b"").decode("utf-8", errors="replace")
+    """Return bytes as text, what is none of it replaced, and a dot for what has no shape."""
+    text = (data or b"").decode("utf-8", errors="replace")
+    return "".join("·" if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text)
