@@ -15,6 +15,10 @@ from tests.services.client import UPLOAD, ServiceClient
 from tests.services.parser_double import CV_DATA
 
 MEGABYTE = 1024 * 1024
+#: As a frame does while the slow polling waits for its answer.
+_ASK_TWICE = (
+    """for (const _ of [1, 2]) document.getElementById("job").dispatchEvent(new Event("refresh"))"""
+)
 
 
 def test_a_resume_is_uploaded_with_the_keyboard_alone(
@@ -282,6 +286,26 @@ def test_what_a_live_socket_did_not_tell_is_found_by_asking(
     page.wait_for("problem")
     assert not held.is_set()
     assert page.text("problem-title") == "Your file is no longer with us"
+
+
+def test_an_end_is_told_once_though_the_page_had_asked_twice(
+    doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
+) -> None:
+    page = doubled_page
+    page.sign_in(doubled.new_user())
+    page.upload(resume_pdf)
+    page.wait_for_step("processing")
+    page.keep_announcements()
+    doubled.database["resume_parse_jobs"].update_one(
+        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "failed", "error_code": "file_lost"}}
+    )
+    page.browser.execute_script(_ASK_TWICE)
+    page.wait_for("problem")
+    # Whatever was asked before this is answered by now.
+    page.browser.execute_async_script("fetch('/livez').then(arguments[0])")
+
+    assert not held.is_set()
+    assert page.announcements() == ["The upload failed."]
 
 
 def test_without_a_token_the_page_says_how_to_sign_in(

@@ -135,6 +135,9 @@ function drag(event) {
 const kept = sessionStorage.getItem(JOB_KEY);
 if (kept && !$("job") && token()) location.search = new URLSearchParams({ job: kept });
 document.addEventListener("htmx:after:swap", swapped);
+document.addEventListener("htmx:before:request", (event) => { // one that waited while the job ended
+  if (event.detail.ctx.sourceElement.matches("#job:not([hx-get])")) event.preventDefault();
+});
 document.addEventListener("paste", (event) => choose(event.clipboardData.files));
 for (const type of ["dragover", "dragleave", "drop"]) document.addEventListener(type, drag);
 $("choose").addEventListener("submit", (event) => { event.preventDefault(); send(); });
