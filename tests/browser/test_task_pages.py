@@ -165,8 +165,8 @@ def test_without_javascript_a_task_is_cancelled_all_the_same(
         browser.get(f"{quiet_url}/waiting/mails/delayed")
         browser.find_element(By.NAME, "task").click()
         browser.find_element(By.XPATH, "//button[text()='Cancel chosen ones']").click()
-        status = browser.find_element(By.CSS_SELECTOR, "main [role=status]").text
-        assert status == "1 done, 0 refused."
+        said = eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "main [role=status]"))
+        assert said[0].text == "1 done, 0 refused."
 
 
 def test_who_may_only_look_is_told_so_on_a_page(pages: TaskPages, quiet_tasks: TasksSite) -> None:

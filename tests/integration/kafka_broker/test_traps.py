@@ -65,8 +65,10 @@ def test_trap_1_a_next_of_a_pipeline_that_cannot_be_sent_is_not_lost(
     log.admin.create_topics({topic: {"num_partitions": 1}}, wait_for_metadata=True)
     broker.join("default", timeout=20_000)
     worker.stop()
-    (record,) = log.read(topic)
-    assert dict(record.headers)["dramatiq-args"] == b'["passed on"]'
+    # Kafka may have taken what the producer had given up: then it is there twice.
+    sent = [dict(record.headers) for record in log.read(topic)]
+    assert {headers["dramatiq-message-id"] for headers in sent} == {sent[0]["dramatiq-message-id"]}
+    assert sent[0]["dramatiq-args"] == b'["passed on"]'
 
 
 def test_trap_4_a_delayed_message_pins_no_offset(
