@@ -11,8 +11,8 @@ from tests.chaos.site import Site
 from tests.services.operators import new_operator
 
 _FAILED = 200
-#: 200 jobs last four seconds.
-_PER_SECOND = 50
+#: 200 jobs last 20 seconds: longer than the first ones that are killed need to come back.
+_PER_SECOND = 10
 #: What the parser's "garbage" ends a job with, and nothing else does here.
 _CODE = "parser_bad_answer"
 _DOWN_S = 2.0
