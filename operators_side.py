@@ -6,7 +6,7 @@ Part of the composition root: called by wsgi.py, once per web process.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Blueprint, Flask, Response, make_response, render_template
+from flask import Blueprint, Flask
 from markupsafe import Markup
 from pymongo.database import Database
 from werkzeug.exceptions import HTTPException
@@ -28,7 +28,7 @@ from tasks.queue import ActorParseQueue
 from tasks.queue_state import Lanes, QueueState
 from webapp.admin_api import admin_blueprint
 from webapp.admin_cli import job_commands, operation_commands
-from webapp.dashboard import dashboard_blueprint, ports
+from webapp.dashboard import dashboard_blueprint, http_problem_page, ports
 from webapp.letters_cli import letter_commands
 from webapp.operators import OperatorGuard
 
@@ -123,17 +123,8 @@ def add_tasks(
         base_template="dashboard/tasks.html",
         on_action=note,
     )
-    blueprint.register_error_handler(HTTPException, _problem_page)
+    blueprint.register_error_handler(HTTPException, http_problem_page)
     app.register_blueprint(blueprint, url_prefix=_TASKS)
-
-
-def _problem_page(error: HTTPException) -> Response | HTTPException:
-    if error.response is not None:
-        return error
-    html = render_template(
-        "dashboard/problem.html", title=error.name, advice=error.description or ""
-    )
-    return make_response(html, error.code or 500)
 
 
 def _not_a_runner(operation_id: str, turn: int) -> None:

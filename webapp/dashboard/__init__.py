@@ -104,12 +104,13 @@ def _surround(blueprint: Blueprint, ports: Ports, links: Sequence[tuple[str, str
     def add_filters(state: BlueprintSetupState) -> None:
         state.app.jinja_env.filters.update(FILTERS)
 
-    blueprint.register_error_handler(HTTPException, _http_error)
+    blueprint.register_error_handler(HTTPException, http_problem_page)
     blueprint.register_error_handler(ResumeError, _resume_error)
     blueprint.register_error_handler(FilterError, _filter_error)
 
 
-def _http_error(error: HTTPException) -> Response | HTTPException:
+def http_problem_page(error: HTTPException) -> Response | HTTPException:
+    """Show an HTTP error as one of the dashboard's pages; also for blueprints in its look."""
     if error.response is not None:
         return error
     return _problem_page(error.code or 500, error.name, error.description or "")
