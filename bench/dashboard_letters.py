@@ -7,10 +7,7 @@ belong to jobs, and that one is the oldest: the most that the list of those with
 
 import json
 import logging
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from bson import ObjectId
 from kafka import KafkaProducer
 from pymongo.database import Database
 
+from bench.timing import measure, ms, say
 from devstack import ports
 from devstack.kafka import Kafka
 from devstack.mongod import Mongod
@@ -28,7 +26,6 @@ from tasks.letters import LettersBrowser
 from tasks.queue_state import QueueState
 
 LETTERS = 100_000
-TIMES = 9
 PAGE = 50
 _QUEUE = "resume-parse-jobs"
 _BATCH = 10_000
@@ -56,17 +53,15 @@ def _measure(bootstrap: str, database: Database[Document]) -> None:
     broker = KafkaBroker(bootstrap_servers=[bootstrap], num_partitions=1)
     broker.declare_queue(_QUEUE)
     broker.ensure_topics()
-    _say(f"{LETTERS:,} letters stored", _ms(lambda: _fill(bootstrap, broker, database)))
+    say(f"{LETTERS:,} letters stored", ms(lambda: _fill(bootstrap, broker, database)))
     letters = LettersBrowser(broker, _QUEUE, MongoJobActions(database, max_attempts=5).known)
-    _say("", "first", "median", "worst")
-    lists: dict[str, Callable[[], object]] = {
-        "all letters": lambda: letters.page(None, PAGE, unjobbed_only=False),
-        "those without a job": lambda: letters.page(None, PAGE, unjobbed_only=True),
-        "their number": lambda: QueueState(broker).dead_letters(),
-    }
-    for name, ask in lists.items():
-        first, *others = [_ms(ask) for _ in range(TIMES + 1)]
-        _say(name, first, statistics.median(others), max(others))
+    measure(
+        {
+            "all letters": lambda: letters.page(None, PAGE, unjobbed_only=False),
+            "those without a job": lambda: letters.page(None, PAGE, unjobbed_only=True),
+            "their number": lambda: QueueState(broker).dead_letters(),
+        }
+    )
     broker.close()
 
 
@@ -82,17 +77,6 @@ def _fill(bootstrap: str, broker: KafkaBroker, database: Database[Document]) -> 
             headers = [("kafka_dlt-original-topic", _QUEUE.encode())]
             producer.send(topic, json.dumps(value).encode(), str(job_id).encode(), headers=headers)
         producer.flush()
-
-
-def _ms(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
-
-
-def _say(name: str, *values: object) -> None:
-    shown = (f"{value:,.1f}" if isinstance(value, float) else str(value) for value in values)
-    print(f"{name:32}", *(f"{text:>12}" for text in shown))
 
 
 if __name__ == "__main__":

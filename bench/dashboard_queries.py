@@ -7,9 +7,7 @@ each read's times in milliseconds: the first one, and median and worst of those 
 import json
 import logging
 import random
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -20,6 +18,7 @@ import pymongo
 from bson import ObjectId
 from pymongo.database import Database
 
+from bench.timing import measure, ms, say
 from devstack import ports
 from devstack.mongod import Mongod
 from migrations.runner import Migrations
@@ -36,7 +35,6 @@ MESSAGE = "The resume could not be read: the service was away for too long. Plea
 #: What the parser says of files is its own, and differs.
 REJECTED_CODE, REJECTIONS = "parser_rejected", 60
 USERS = 200_000
-TIMES = 9
 LIMIT = 50
 _BATCH = 10_000
 _EVENTS = 12
@@ -61,16 +59,13 @@ def main() -> None:
 
 
 def _measure(database: Database[Document]) -> None:
-    _say(f"{JOBS:,} jobs stored", _ms(lambda: _fill(database)))
+    say(f"{JOBS:,} jobs stored", ms(lambda: _fill(database)))
     migrations = Migrations(database.client, database.name)
-    _say("indexes built", _ms(lambda: migrations.upgrade(wait_s=0)))
-    _say("", "first", "median", "worst")
+    say("indexes built", ms(lambda: migrations.upgrade(wait_s=0)))
     reads = MongoAdminReads(database)
-    for name, read in _reads(reads, database).items():
-        first, *others = [_ms(read) for _ in range(TIMES + 1)]
-        _say(name, first, statistics.median(others), max(others))
+    measure(_reads(reads, database))
     exported = sum(1 for _ in islice(reads.export(JobFilter()), JOBS // 20))
-    _say(f"export of {exported:,}", _ms(lambda: list(islice(reads.export(JobFilter()), exported))))
+    say(f"export of {exported:,}", ms(lambda: list(islice(reads.export(JobFilter()), exported))))
 
 
 def _reads(reads: MongoAdminReads, database: Database[Document]) -> dict[str, Callable[[], object]]:
@@ -214,17 +209,6 @@ def _history(job: Document) -> list[Document]:
         "at": job["created_at"],
     }
     return [{**step, "_id": ObjectId(), "rev": rev + 1} for rev in range(_EVENTS)]
-
-
-def _ms(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return (time.monotonic() - started) * 1000
-
-
-def _say(name: str, *columns: float | str) -> None:
-    cells = [f"{cell:,.1f}" if isinstance(cell, float) else cell for cell in columns]
-    print(f"{name:<30}", *(f"{cell:>12}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":
