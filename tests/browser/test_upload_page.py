@@ -21,6 +21,20 @@ _ASK_TWICE = (
 )
 
 
+def upload_until_read(page: UploadPage, client: ServiceClient, file: Path) -> None:
+    """As a new user, and wait until the parser has it."""
+    page.sign_in(client.new_user())
+    page.upload(file)
+    page.wait_for_step("processing")
+
+
+def fail_unheard(page: UploadPage, client: ServiceClient) -> None:
+    """End the page's job without an event: as if the frame had been lost on its way."""
+    client.database["resume_parse_jobs"].update_one(
+        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "failed", "error_code": "file_lost"}}
+    )
+
+
 def test_a_resume_is_uploaded_with_the_keyboard_alone(
     page: UploadPage, client: ServiceClient, resume_pdf: Path
 ) -> None:
@@ -78,9 +92,7 @@ def test_a_reload_finds_the_job_again_while_it_runs_and_when_it_is_done(
     doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
 ) -> None:
     page = doubled_page
-    page.sign_in(doubled.new_user())
-    page.upload(resume_pdf)
-    page.wait_for_step("processing")
+    upload_until_read(page, doubled, resume_pdf)
     job_id = page.job_id
 
     page.browser.refresh()
@@ -274,14 +286,9 @@ def test_what_a_live_socket_did_not_tell_is_found_by_asking(
     doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
 ) -> None:
     page = doubled_page
-    page.sign_in(doubled.new_user())
-    page.upload(resume_pdf)
-    page.wait_for_step("processing")
+    upload_until_read(page, doubled, resume_pdf)
     eventually(lambda: page.text("link") == "Live")
-    # Without an event: as if the frame had been lost on its way.
-    doubled.database["resume_parse_jobs"].update_one(
-        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "failed", "error_code": "file_lost"}}
-    )
+    fail_unheard(page, doubled)
 
     page.wait_for("problem")
     assert not held.is_set()
@@ -292,13 +299,9 @@ def test_an_end_is_told_once_though_the_page_had_asked_twice(
     doubled_page: UploadPage, doubled: ServiceClient, held: threading.Event, resume_pdf: Path
 ) -> None:
     page = doubled_page
-    page.sign_in(doubled.new_user())
-    page.upload(resume_pdf)
-    page.wait_for_step("processing")
+    upload_until_read(page, doubled, resume_pdf)
     page.keep_announcements()
-    doubled.database["resume_parse_jobs"].update_one(
-        {"_id": ObjectId(page.job_id)}, {"$set": {"status": "failed", "error_code": "file_lost"}}
-    )
+    fail_unheard(page, doubled)
     page.browser.execute_script(_ASK_TWICE)
     page.wait_for("problem")
     # Whatever was asked before this is answered by now.
