@@ -53,19 +53,32 @@ class UploadPage:
     def __getitem__(self, element_id: str) -> WebElement:
         return self.browser.find_element(By.ID, element_id)
 
-    def shows(self, element_id: str) -> bool:
+    def shown(self, element_id: str) -> WebElement | None:
         try:
-            return self[element_id].is_displayed()
+            element = self[element_id]
+            return element if element.is_displayed() else None
         except (NoSuchElementException, StaleElementReferenceException):
-            return False
+            return None
+
+    def shows(self, element_id: str) -> bool:
+        return self.shown(element_id) is not None
 
     def wait_for(self, element_id: str, *, within_s: float = _WITHIN_S) -> WebElement:
-        eventually(lambda: self.shows(element_id), within_s=within_s, why=f"#{element_id} shows")
-        return self[element_id]
+        found = eventually(
+            lambda: self.shown(element_id), within_s=within_s, why=f"#{element_id} shows"
+        )
+        assert found is not None
+        return found
 
     def text(self, element_id: str) -> str:
         try:
             return self[element_id].text
+        except (NoSuchElementException, StaleElementReferenceException):
+            return ""
+
+    def accessible_name(self, element_id: str) -> str:
+        try:
+            return str(self[element_id].accessible_name)
         except (NoSuchElementException, StaleElementReferenceException):
             return ""
 
