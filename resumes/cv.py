@@ -14,6 +14,8 @@ _OPEN_WORDS = re.compile(
     r"present|current|now\b|today|ongoing|hiện|\bnay\b|heute|jetzt|aujourd|en cours|actual",
     re.IGNORECASE,
 )
+#: Of nested lists and objects: each function that walks through them does so by recursion.
+_MAX_DEPTH = 100
 _TRAILING_DASH = re.compile(r"[-\u2013\u2014]\s*$")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
@@ -83,12 +85,17 @@ def _most_recent(entries: object, year_of: Callable[[dict[str, Any]], int]) -> d
     return max(objects, key=year_of, default={})
 
 
-def without_surrogates(value: Any) -> Any:
-    """Return `value` with lone surrogates replaced: JSON can escape them, UTF-8 can't hold them."""
+def storable(value: Any, depth: int = 0) -> Any:
+    """Return JSON `value` with lone surrogates replaced: JSON can escape them, UTF-8 can't hold them.
+
+    Raises ValueError where it is nested deeper than anything that is done with it bears.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH} levels")
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
+        return [storable(item, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+        return {storable(key): storable(item, depth + 1) for key, item in value.items()}
     return value

@@ -25,7 +25,7 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
-from resumes.cv import without_surrogates
+from resumes.cv import storable
 from resumes.errors import ParserBadAnswerError, ParserRejectedError, ParserUnavailableError
 from tasks.circuit_breaker import ClosedOffError, ParserBreaker
 from tasks.deadlines import Deadline, DeadlineAdapter
@@ -199,7 +199,7 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object, None for anything else (NaN and the like are no JSON)."""
     try:
         document = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
-        return without_surrogates(document) if isinstance(document, dict) else None
+        return storable(document) if isinstance(document, dict) else None
     except (ValueError, RecursionError):
         return None
 

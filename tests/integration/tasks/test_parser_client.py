@@ -17,6 +17,8 @@ from tests.services.parser_double import CV_DATA, ParserDouble, Request, complet
 
 Behaviour = Callable[[Request, int], None]
 
+_NESTED = b"[" * 101 + b"]" * 101
+
 
 @pytest.fixture
 def double() -> Iterator[ParserDouble]:
@@ -129,6 +131,7 @@ def test_retry_after_is_obeyed_and_too_long_a_wish_ends_the_tries(
         (sends(b'{"success": true, "cv_data": {"name": "A'), ParserBadAnswerError),
         (sends(b'{"success": true, "cv_data": {"x": NaN}}'), ParserBadAnswerError),
         (sends(b'{"success": true, "cv_data": {"x": ' + b"[" * 100_000), ParserBadAnswerError),
+        (sends(b'{"success": true, "cv_data": {"x": %s}}' % _NESTED), ParserBadAnswerError),
         (sends(b'{"success": true, "cv_data": {"n": "\xff"}}'), ParserBadAnswerError),
         (sends(b" " * (MAX_ANSWER_BYTES + 1)), ParserBadAnswerError),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resumes.cv import resume_detail, without_surrogates
+from resumes.cv import resume_detail, storable
 
 CV = {
     "name": "Nguyễn Văn A",
@@ -107,9 +107,19 @@ def test_whatever_the_parser_sends_the_stored_shape_is_complete(cv_data: object)
 
 
 @given(json_values)
-def test_text_without_surrogates_can_be_encoded(value: object) -> None:
-    json.dumps(without_surrogates(value), ensure_ascii=False).encode()
+def test_what_is_stored_can_be_encoded(value: object) -> None:
+    json.dumps(storable(value), ensure_ascii=False).encode()
 
 
 def test_a_surrogate_pair_becomes_its_character() -> None:
-    assert without_surrogates({"a": ["\ud83d\ude00", "\ud83d"]}) == {"a": ["😀", "\ufffd"]}
+    assert storable({"a": ["\ud83d\ude00", "\ud83d"]}) == {"a": ["😀", "\ufffd"]}
+
+
+def test_what_is_nested_too_deep_to_be_walked_through_is_refused() -> None:
+    nested: object = "A"
+    for _ in range(101):
+        nested = [nested]
+
+    with pytest.raises(ValueError, match="nested deeper than 100 levels"):
+        storable(nested)
+    storable(nested[0])  # type: ignore[index]
