@@ -43,10 +43,10 @@ def view_of(record: Mapping[str, Any]) -> ResumeView:
     """Return the record, a parser's or a stored one, as it is shown."""
     skill = record.get("skill")
     return ResumeView(
-        name=_text(record.get("name")),
-        email=_text(record.get("email")),
-        phone=_text(record.get("phone")),
-        summary=_text(record.get("summary")),
+        name=text_of(record.get("name")),
+        email=text_of(record.get("email")),
+        phone=text_of(record.get("phone")),
+        summary=text_of(record.get("summary")),
         experience=_entries("experience", record),
         education=_entries("education", record),
         skill=_texts(record.get("skills") if skill is None else skill),
@@ -70,7 +70,7 @@ def editable_texts(detail: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _control(kind: object, value: object) -> str:
-    return "\n".join(_texts(value)) if isinstance(kind, Texts) else _text(value)
+    return "\n".join(_texts(value)) if isinstance(kind, Texts) else text_of(value)
 
 
 def _entries(field: str, record: Mapping[str, Any]) -> list[Entry]:
@@ -81,22 +81,22 @@ def _entries(field: str, record: Mapping[str, Any]) -> list[Entry]:
 
 def _entry(title: str, value: object) -> Entry:
     if not isinstance(value, Mapping):
-        return {title: _text(value)}
+        return {title: text_of(value)}
     return {
-        str(name): _texts(member) if name in _LISTS_OF_ENTRIES else _text(member)
+        str(name): _texts(member) if name in _LISTS_OF_ENTRIES else text_of(member)
         for name, member in value.items()
     }
 
 
 def _texts(value: object) -> list[str]:
-    return [text for item in _listed(value) if (text := _text(item))]
+    return [text for item in _listed(value) if (text := text_of(item))]
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Return one text of anything: parts of a list or an object after one another."""
     if isinstance(value, Mapping | list | tuple):
         parts = value.values() if isinstance(value, Mapping) else value
-        return ", ".join(text for part in parts if (text := _text(part)))
+        return ", ".join(text for part in parts if (text := text_of(part)))
     return "" if value is None else str(value).strip()
 
 

@@ -17,6 +17,7 @@ from webapp.dashboard.masking import masked
 from webapp.dashboard.ports import Ports
 from webapp.dashboard.queue_ports import DeadLetter
 from webapp.pdf_download import pdf_download
+from webapp.resume_view import view_of
 
 _REFRESH_S = 2
 
@@ -63,7 +64,7 @@ def _page(ports: Ports, details: JobDetails, *, is_revealed: bool) -> str:
         place=_place(details),
         letter=_letter(ports, details),
         payload=_payload(details),
-        cv_data=masked(cv_data) if cv_data and not is_revealed else cv_data,
+        resume=view_of(cv_data if is_revealed else masked(cv_data)) if cv_data else None,
         is_revealed=is_revealed,
         actions=ACTIONS.get(listed.state, ()),
         one=JobFilter(job_ids=frozenset({listed.job.id})).to_values(),

@@ -6,6 +6,8 @@ Operators see this; the rest of it (what the parser found and where) is what the
 import re
 from typing import Any
 
+from webapp.resume_view import text_of
+
 _DOTS = "•••"
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<!\w)\+?\d(?:[\s().-]{0,2}\d){8,14}(?!\w)")
@@ -15,19 +17,24 @@ _MIN_NAME_LENGTH = 3
 
 def masked(cv_data: dict[str, Any]) -> dict[str, Any]:
     """Return a copy with his name, e-mails and phones masked, wherever they stand in it."""
-    name = cv_data.get("name")
-    own = name.strip() if isinstance(name, str) else ""
+    own = text_of(cv_data.get("name"))
     hidden = {field: _masked_in(value, own) for field, value in cv_data.items()}
-    hidden["name"] = _initials(own) if own else name
+    if own:
+        hidden["name"] = _initials(own)
+    for field in ("email", "phone"):
+        if hidden.get(field) == cv_data.get(field) and text_of(cv_data.get(field)):
+            hidden[field] = _DOTS  # it looks like no address or number, and may still be his
     return hidden
 
 
 def _masked_in(value: Any, name: str) -> Any:
     if isinstance(value, dict):
-        return {key: _masked_in(item, name) for key, item in value.items()}
+        return {_masked_text(key, name): _masked_in(item, name) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked_in(item, name) for item in value]
-    return _masked_text(value, name) if isinstance(value, str) else value
+    text = text_of(value)
+    masked_text = _masked_text(text, name)
+    return value if masked_text == text else masked_text
 
 
 def _masked_text(text: str, name: str) -> str:

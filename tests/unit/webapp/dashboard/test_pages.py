@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from resumes.operating import Operator, Role
-from tests.unit.webapp.dashboard.in_memory import FILES, TRACE, object_id
+from tests.unit.webapp.dashboard.in_memory import CV_DATA, FILES, TRACE, object_id
 from tests.unit.webapp.dashboard.site import Site, with_operations
 
 STATIC = Path(__file__).parents[4] / "webapp" / "static"
@@ -189,6 +189,20 @@ def test_a_resume_is_masked_until_an_operator_asks(site: Site, client: FlaskClie
     [entry] = site.audit.noted
     assert (entry.operator, entry.action) == ("minh.tran", "resume.revealed")
     assert (entry.target, entry.reason) == (COMPLETED, "A call from him")
+
+
+@pytest.mark.parametrize("value", [7, 1.5, True, "Go", {"a": ["Go"]}, [[["Go"]]], [None, 7], [{}]])
+def test_a_resume_of_odd_types_is_shown_as_text(
+    site: Site, client: FlaskClient, value: object
+) -> None:
+    [done] = [listed for listed in site.listed if listed.job.id == COMPLETED]
+    post = dict.fromkeys(("title", "duration", "responsibilities"), value)
+    odd = dict.fromkeys(CV_DATA, value) | {"experience": [post, value]}
+    site.listed[site.listed.index(done)] = replace(done, job=replace(done.job, cv_data=odd))
+
+    address = f"/dashboard/jobs/{COMPLETED}"
+    assert client.get(address).status_code == 200
+    assert client.post(f"{address}/resume", data={"reason": "A call"}).status_code == 200
 
 
 def test_a_viewer_is_shown_no_resume_and_nothing_is_noted(site: Site, viewer: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 # ruff: noqa: RUF001 - a dash is what stands for nothing
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,26 @@ def test_masking_takes_whatever_a_parser_calls_a_name(name: object) -> None:
     cv_data = {"name": name, "skills": ["A", "B"]}
 
     assert masked(cv_data)["skills"] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": ["Nguyễn", "Văn An"]},
+        {"name": {"first": "Văn An", "last": "Nguyễn"}},
+        {"phone": 84912345678},
+        {"phone": "0912"},
+        {"email": "van at example dot com"},
+        {"email": ["van", "example.com"]},
+        {"name": "Văn An", "skills": [{"Văn An": 1}]},
+        {"summary": {"Call": [84912345678]}},
+    ],
+)
+def test_masking_does_not_depend_on_the_types_that_a_parser_keeps_to(odd: dict[str, Any]) -> None:
+    text = str(masked(odd))
+
+    assert not any(part in text for part in ("Văn", "0912", "8491", "van", "example"))
+    assert "•••" in text
 
 
 def minute(ago: int, **changes: object) -> Minute:
