@@ -86,7 +86,7 @@ def _most_recent(entries: object, year_of: Callable[[dict[str, Any]], int]) -> d
 
 
 def storable(value: Any, depth: int = 0) -> Any:
-    """Return JSON `value` with lone surrogates replaced: JSON can escape them, UTF-8 can't hold them.
+    """Return JSON `value` without lone surrogates: JSON can escape them, UTF-8 can't hold them.
 
     Raises ValueError where it is nested deeper than anything that is done with it bears.
     """
