@@ -126,9 +126,10 @@ def test_an_estimate_is_shown_where_there_is_one(
         kept.update_one({"_id": minute}, {"$set": {"completed": 1000}}, upsert=True)
     page.upload(resume_pdf)
     page.wait_for("place")
+    shown = page.text("place")
     kept.update_many({"_id": {"$in": minutes}}, {"$unset": {"completed": ""}})
 
-    assert page.text("place").endswith("Dự kiến đến lượt bạn sau khoảng 1 phút.")
+    assert shown.endswith("Dự kiến đến lượt bạn sau khoảng 1 phút.")
 
 
 def test_the_buttons_name_the_file_that_they_act_on(
