@@ -1,4 +1,4 @@
-"""Logs and metrics, alike in every process: JSON lines on stdout, one Prometheus exposition.
+"""Logs and metrics, alike in every process: JSON lines, one Prometheus exposition.
 
 Used by the composition roots alone; libraries get loggers by `structlog.get_logger`.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import click
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -19,7 +20,11 @@ _MAX_FRAMES = 12
 
 
 def configure_logging(level: str, *, process: str) -> None:
-    """Send structlog's and every library's lines to stdout as JSON, in one form."""
+    """Send structlog's and every library's lines to stdout as JSON, in one form.
+
+    A `flask` command's own output is on stdout: its logs go to stderr.
+    """
+    is_command = click.get_current_context(silent=True) is not None
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,7 +39,7 @@ def configure_logging(level: str, *, process: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stderr if is_command else sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
