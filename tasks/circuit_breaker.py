@@ -103,7 +103,8 @@ class ParserBreaker:
         now = self._shared.look()
         if now.state != pybreaker.STATE_CLOSED or now.age_s is None:
             return None
-        doublings = int(now.age_s / _DOUBLING_S)
+        # Negative where the server's clock was set back.
+        doublings = max(0, int(now.age_s / _DOUBLING_S))
         return None if doublings >= _MAX_DOUBLINGS else 1 << doublings
 
 

@@ -129,7 +129,7 @@ def test_a_probe_that_fails_opens_it_for_another_pause(
     breaker = make()
     assert breaker.closed_for_s() == 0, "somebody may try"
     fails(breaker)
-    assert breaker.closed_for_s() > PAUSE_S - 5
+    assert breaker.closed_for_s() > PAUSE_S / 2
 
 
 def test_a_recovered_parser_gets_few_calls_at_first(
@@ -138,6 +138,7 @@ def test_a_recovered_parser_gets_few_calls_at_first(
     opened(migrated, make)
     breaker = make()
     assert succeeds(breaker) is True
+    age(migrated, -600)  # however slow we are, its first two seconds are not over
     inside, release = threading.Semaphore(0), threading.Event()
 
     def call() -> None:
@@ -150,7 +151,7 @@ def test_a_recovered_parser_gets_few_calls_at_first(
         thread.start()
     assert inside.acquire(timeout=30)
     assert not inside.acquire(timeout=0.5), "one call at a time in the first two seconds"
-    age(migrated, 600)  # long ago
+    age(migrated, 1200)  # long ago
     for _ in range(3):
         assert inside.acquire(timeout=30)
     release.set()
