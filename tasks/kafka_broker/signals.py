@@ -104,7 +104,8 @@ class SignallingBroker(Broker):
         if self._hooked != self.middleware:
             self._hooked = list(self.middleware)
             self._hooks = {}
-        hooks = self._hooks.get(name)
+        known = self._hooks  # another thread may see other middleware and begin anew meanwhile
+        hooks = known.get(name)
         if hooks is None:
             everybody = [*self._own, *self.middleware]
             speakers = [m for m in everybody if _says_something(m, name)]
@@ -112,7 +113,7 @@ class SignallingBroker(Broker):
                 speakers.reverse()
                 # First those that stop an exception from being thrown into the others.
                 speakers.sort(key=lambda one: not _is_disarming(one))
-            hooks = self._hooks[name] = [getattr(middleware, name) for middleware in speakers]
+            hooks = known[name] = [getattr(middleware, name) for middleware in speakers]
         return hooks
 
     def _log_failure(self, name: str, hook: Hook) -> None:

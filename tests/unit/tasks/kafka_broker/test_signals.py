@@ -130,3 +130,26 @@ def test_a_middleware_that_is_taken_away_hears_nothing_more() -> None:
     broker.middleware.remove(users)
     broker.emit_before("process_message", None)
     assert heard == ["before user's"]
+
+
+def test_a_middleware_that_is_added_while_a_signal_begins_hears_the_next_one() -> None:
+    heard: list[str] = []
+
+    class Slow(Noting):
+        """While it is asked what it hears, another thread adds one, and a signal is given."""
+
+        is_asked = False
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "before_process_message" and not self.is_asked:
+                self.is_asked = True
+                broker.add_middleware(Noting("added", heard))
+                broker.emit_before("ack", None)
+            return super().__getattribute__(name)
+
+    broker = SignallingBroker([Noting("first", heard)], own=[Slow("slow", heard)])
+    # The list of the middleware has been read when the slow one is asked.
+    broker.emit_before("process_message", None)
+    heard.clear()
+    broker.emit_before("process_message", None)
+    assert heard == ["before slow", "before first", "before added"]
