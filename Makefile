@@ -35,7 +35,7 @@ demo: $(INSTALLED) ## upload samples/resume.pdf and watch it become a resume, on
 
 test: lint types ## all checks and tests, on servers of their own
 	@$(BIN)/python -m devstack.chromium
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(or $(ARGS),--ignore $(CHAOS))
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(or $(ARGS),--ignore $(CHAOS))
 	$(if $(ARGS),,$(BIN)/python -m pytest $(CHAOS))
 
 browser: $(INSTALLED) ## the pages in a real Chromium; a part of `make test`

@@ -25,6 +25,10 @@ _TESTS = Path(__file__).parent
 # garbage collector, which may come during another test or after the last one.
 _LEFT_SOCKET = r"unclosed .socket\.socket"
 _MARKED_FOLDERS = {"integration", "acceptance", "browser", "hostile", "chaos", "architecture"}
+#: Services that many files share. One takes seconds to start and a tenth of a core when idle, so
+#: each runs in one process of xdist alone; and after what needs none of them.
+_SHARED_STACKS = ("target_stack", "service", "double_stack", "quiet_stack")
+_ORDER = ("unit", "architecture", "integration", *_SHARED_STACKS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,9 +50,26 @@ def pytest_sessionfinish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(_TESTS).parts[0]
+        folder = _folder(item)
         if folder in _MARKED_FOLDERS:
             item.add_marker(folder)
+        group = _shared_stack(item) or str(item.path.relative_to(_TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_place)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
+
+
+def _shared_stack(item: pytest.Item) -> str | None:
+    wanted = getattr(item, "fixturenames", ())
+    return next((stack for stack in _SHARED_STACKS if stack in wanted), None)
+
+
+def _place(item: pytest.Item) -> int:
+    kind = _shared_stack(item) or _folder(item)
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
 @pytest.fixture
