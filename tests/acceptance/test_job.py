@@ -125,7 +125,7 @@ def test_a_record_that_comes_again_changes_nothing(
     record = topic.find(key=job_id.encode())
     for _ in range(3):
         produce(topic.bootstrap, topic.name, record.value, key=record.key, headers=record.headers)
-    eventually(lambda: lag() == 0, within_s=20)
+    eventually(lambda: lag() == 0, within_s=30)
     assert client.database["resume_parse_jobs"].find_one({"_id": ObjectId(job_id)}) == before
     assert len(client.resumes_of(user)) == 1
 
@@ -176,4 +176,4 @@ def test_an_unreadable_pdf_fails_with_what_to_do_and_a_dead_letter(
 def test_the_groups_lag_returns_to_nothing(client: ServiceClient, lag: Callable[[], int]) -> None:
     user = client.new_user()
     client.ended(user, client.accepted(user, PDF))
-    eventually(lambda: lag() == 0, within_s=10)
+    eventually(lambda: lag() == 0, within_s=30)

@@ -64,6 +64,7 @@ def test_the_metrics_count_jobs_kafka_and_sockets(
         eventually(partial(counts, name, labels, was), why=f"{name} counts")
     eventually(
         lambda: "kafka_consumer_lag{" in metrics() and metric(metrics(), "kafka_consumer_lag") == 0,
+        within_s=30,
         why="the lag of all partitions is shown, and it is 0",
     )
 

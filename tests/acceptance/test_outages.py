@@ -14,7 +14,7 @@ from tests.eventually import eventually
 from tests.services.client import ServiceClient
 from tests.services.stack import ServiceStack
 
-PUBLISH_TIMEOUT = "2s"
+PUBLISH_TIMEOUT = "5s"
 
 
 @pytest.fixture(scope="module")

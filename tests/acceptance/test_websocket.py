@@ -95,7 +95,7 @@ def test_an_expired_token_is_refused_and_one_that_expires_closes_with_4401(
         client.socket(user, f"token={expired}"),
     ):
         pass
-    with client.socket(user, f"token={client.token(sub=user.id, exp=time.time() + 2)}") as frames:
+    with client.socket(user, f"token={client.token(sub=user.id, exp=time.time() + 5)}") as frames:
         opcode, data = frames.connection.recv_data()
     assert opcode == websocket.ABNF.OPCODE_CLOSE
     assert int.from_bytes(data[:2]) == 4401

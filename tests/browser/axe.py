@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from selenium.webdriver.remote.webdriver import WebDriver
+from tests.browser.chromium import Browser
+from tests.eventually import eventually
 
 _AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8")
 _RUN = """
@@ -14,11 +15,12 @@ axe.run(document, options).then(({violations}) => done(violations), failed);
 """
 
 
-def violations(browser: WebDriver, *only: str) -> list[str]:
+def violations(browser: Browser, *only: str) -> list[str]:
     """Return each finding on a line: the rule, what it asks for, and where.
 
     Without rules to look at only, those that axe-core has on.
     """
+    eventually(browser.has_settled, within_s=30)  # a colour on its way is none to judge
     # By the debugger, not by a script element: the page's policy stays as strict as it is.
     browser.execute_script(_AXE)
     found: list[dict[str, Any]] = browser.execute_async_script(_RUN, only)

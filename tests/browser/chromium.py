@@ -5,6 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
@@ -28,6 +33,8 @@ _HAS_SETTLED = """
 const ends = ({effect}) => effect.getTiming().iterations !== Infinity;
 return document.fonts.status === "loaded" && !document.getAnimations().some(ends);
 """
+#: What chromedriver says of an element whose page is being left just now.
+_IS_LEFT = "does not belong to the document"
 PHONE = (360, 740)
 DESKTOP = (1100, 900)
 
@@ -84,6 +91,12 @@ class Browser(Chrome):
         """Return the console's errors and warnings since the last call: CSP, scripts, requests."""
         entries: list[dict[str, Any]] = self.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in entries if entry["level"] in {"SEVERE", "WARNING"}]
+
+
+def is_gone(error: WebDriverException) -> bool:
+    """Tell whether it says that an element is not there, or was taken away meanwhile."""
+    gone = (NoSuchElementException, StaleElementReferenceException)
+    return isinstance(error, gone) or _IS_LEFT in str(error)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def browser(chromium: Browser) -> Iterator[Browser]:
     """Chromium as if it had been installed this minute."""
     with chromium.fresh_tab():
         yield chromium
-        chromium.complaints()  # those of one test are not the next one's
+    chromium.complaints()  # those of one test are not the next one's
 
 
 @pytest.fixture

@@ -3,21 +3,16 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from selenium.common.exceptions import (
-    NoSuchElementException,
-    StaleElementReferenceException,
-    WebDriverException,
-)
+from selenium.common.exceptions import NoSuchElementException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.browser.chromium import Browser
+from tests.browser.chromium import Browser, is_gone
 from tests.eventually import eventually
 
 _MAX_TABS = 200
-#: What chromedriver says of an element whose page is being left just now.
-_GONE = "does not belong to the document"
+_WITHIN_S = 30
 
 T = TypeVar("T")
 
@@ -47,7 +42,7 @@ class DashboardPages:
             for figure in self._all(".figure"):
                 if figure.find_element(By.TAG_NAME, "dt").text == name:
                     return figure.find_element(By.TAG_NAME, "dd").text.split()[0]
-            raise NoSuchElementException(name)
+            raise AssertionError(f"There is no figure “{name}”.")
 
         return _steady(read)
 
@@ -87,11 +82,25 @@ class DashboardPages:
 
     def wait_for_text(self, text: str) -> None:
         """Wait until the live part says it."""
-        eventually(lambda: text in self.live_text)
+        eventually(
+            lambda: text in self.live_text, within_s=_WITHIN_S, why=f"the page says {text!r}"
+        )
+
+    def wait_for_figure(self, name: str, value: str) -> None:
+        """Wait until the overview has this figure."""
+        eventually(lambda: self.figure(name) == value, within_s=_WITHIN_S, why=f"{name} is {value}")
+
+    def wait_for_live_state(self, state: str) -> None:
+        """Wait until the switch in the header says so."""
+        eventually(lambda: self.live_state == state, within_s=_WITHIN_S, why=f"it is {state}")
 
     def wait_for_page(self, heading: str) -> None:
         """Wait until the page of this heading is there."""
-        eventually(lambda: _steady(lambda: [one.text for one in self._all("h1")]) == [heading])
+        eventually(
+            lambda: _steady(lambda: [one.text for one in self._all("h1")]) == [heading],
+            within_s=_WITHIN_S,
+            why=f"the page “{heading}”",
+        )
 
     @property
     def live_state(self) -> str:
@@ -107,7 +116,7 @@ class DashboardPages:
             buttons = [one for one in self._all("button") if one.is_displayed()]
             return [one for one in buttons if one.text.startswith(text)]
 
-        return eventually(lambda: _steady(find))[0]
+        return eventually(lambda: _steady(find), within_s=_WITHIN_S, why=f"the button {text}")[0]
 
     def _one(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -122,5 +131,5 @@ def _steady(read: Callable[[], T]) -> T:
         try:
             return read()
         except WebDriverException as error:
-            if not isinstance(error, StaleElementReferenceException) and _GONE not in str(error):
+            if isinstance(error, NoSuchElementException) or not is_gone(error):
                 raise

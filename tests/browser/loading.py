@@ -9,7 +9,11 @@ from tests.eventually import eventually
 
 _LOADED = """
 const [page] = performance.getEntriesByType("navigation");
-return [page, ...performance.getEntriesByType("resource")].map((entry) => ({
+// What it asks for later refreshes it.
+const isPart = ({initiatorType, startTime}) =>
+  initiatorType !== "fetch" || startTime < page.loadEventEnd;
+const parts = performance.getEntriesByType("resource").filter(isPart);
+return [page, ...parts].map((entry) => ({
   address: entry.name, kind: entry.initiatorType, blocks: entry.renderBlockingStatus,
   bytes: entry.transferSize,
 }));

@@ -23,7 +23,7 @@ class TaskPages:
         self.browser.get(f"{self._url}{path}")
 
     def wait_for_heading(self, text: str) -> None:
-        eventually(lambda: self._all("h1") == [text], why=f"the page “{text}”")
+        eventually(lambda: self._all("h1") == [text], within_s=30, why=f"the page “{text}”")
 
     def rows(self) -> list[str]:
         return self._all("tbody tr")

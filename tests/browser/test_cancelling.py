@@ -32,9 +32,9 @@ def test_what_is_being_sent_can_be_stopped_and_sent_after_all(
     user = quiet.new_user()
     page.sign_in(user)
     page.keep_announcements()
-    page.browser.slow_down(MEGABYTE // 4)
+    page.browser.slow_down(MEGABYTE // 16)  # there must be time to take it back
     page.upload(large_pdf)
-    eventually(lambda: 0 < int(page["progress"].get_attribute("value") or 0) < 100)
+    eventually(lambda: 0 < page.sent_percent() < 100, within_s=30)
     page.tab_to("cancel")
     page.press(Keys.ENTER)
     page.wait_for("choose")
@@ -58,6 +58,7 @@ def test_what_waits_can_be_taken_back_here_or_in_another_tab(
     page.upload(resume_pdf)
     page.wait_for_step("pending")
     first_id = page.job_id
+    page.wait_for("cancel")  # the page has asked once more by then
     page.tab_to("cancel")
     page.press(Keys.ENTER)
     page.wait_for("problem")
@@ -69,7 +70,7 @@ def test_what_waits_can_be_taken_back_here_or_in_another_tab(
     page.wait_for("submit").click()  # the file is still chosen
     page.wait_for_step("pending")
     assert page.job_id != first_id
-    eventually(lambda: page.text("link") == "Live")
+    page.wait_for_link("Live")
     cancel(quiet, user, page.job_id)
     page.wait_for("problem")
     assert page.text("problem-title") == "Upload cancelled"
@@ -81,9 +82,10 @@ def test_who_is_too_late_is_told_so_and_goes_on_waiting(
 ) -> None:
     page.sign_in(quiet.new_user())
     page.upload(resume_pdf)
-    page.wait_for_step("pending")
+    page.wait_for("cancel")
     # The button goes as soon as the page hears of it: here a person is faster.
     page.browser.block("*/job-status*")
+    page.wait_for_answers()
     quiet.database["resume_parse_jobs"].update_one(
         {"_id": ObjectId(page.job_id)}, {"$set": {"status": "processing"}}
     )
@@ -107,11 +109,11 @@ def test_a_place_in_the_queue_is_shown_and_moves_on(
     ahead = quiet.status(user, page.job_id)["position"]
 
     assert ahead >= 1
-    assert page.text("place") == f"Uploads before yours: {ahead}."
+    eventually(lambda: page.text("place") == f"Uploads before yours: {ahead}.")
     cancel(quiet, earlier, earlier_id)
     left = f"Uploads before yours: {ahead - 1}." if ahead > 1 else "You are next."
-    eventually(lambda: page.text("place") == left, within_s=20)
-    assert page.text("link") == "Live"
+    eventually(lambda: page.text("place") == left, within_s=30)
+    page.wait_for_link("Live")
 
 
 def test_an_estimate_is_shown_where_there_is_one(
@@ -125,8 +127,7 @@ def test_an_estimate_is_shown_where_there_is_one(
     for minute in minutes:
         kept.update_one({"_id": minute}, {"$set": {"completed": 1000}}, upsert=True)
     page.upload(resume_pdf)
-    page.wait_for("place")
-    shown = page.text("place")
+    shown = page.wait_for("place").text
     kept.update_many({"_id": {"$in": minutes}}, {"$unset": {"completed": ""}})
 
     assert shown.endswith("Dự kiến đến lượt bạn sau khoảng 1 phút.")
@@ -144,6 +145,6 @@ def test_the_buttons_name_the_file_that_they_act_on(
     page.browser.block()
     page["again"].click()
 
-    eventually(lambda: page.accessible_name("cancel") == "Cancel upload resume.pdf")
+    eventually(lambda: page.accessible_name("cancel") == "Cancel upload resume.pdf", within_s=30)
     script = "return document.getElementById('sending').content.querySelector('progress').outerHTML"
     assert 'aria-labelledby="progress job-file"' in page.browser.execute_script(script)

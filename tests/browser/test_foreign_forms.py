@@ -7,6 +7,7 @@ from markupsafe import Markup
 from selenium.webdriver.common.by import By
 
 from tests.browser.chromium import Browser
+from tests.browser.dashboard_pages import DashboardPages
 from tests.browser.serving import served
 from tests.eventually import eventually
 from tests.unit.webapp.dashboard.site import Site
@@ -44,7 +45,7 @@ def test_a_form_of_another_origin_changes_nothing(browser: Browser, host: str, s
         browser.get(other.replace("127.0.0.1", host))
         browser.find_element(By.TAG_NAME, "button").click()
 
-        eventually(lambda: browser.find_element(By.TAG_NAME, "h1").text == shown)
+        DashboardPages(browser, url).wait_for_page(shown)
         assert not site.lanes.known["default"].is_paused
 
         browser.get(f"{url}/dashboard/lanes")

@@ -193,7 +193,7 @@ def test_what_tasks_were_given_and_died_of_is_text(
     with served(hostile_tasks.dashboard.app) as url:
         texts = Texts(browser, f"{url}/dashboard/tasks")
         # Runs are written down a moment after they end.
-        eventually(lambda: set(texts.shown("/actors/send_digest")) == set(PAYLOADS))
+        eventually(lambda: set(texts.shown("/actors/send_digest")) == set(PAYLOADS), within_s=30)
         assert texts.shown("/")
         assert set(texts.shown("/waiting/mails/delayed")) == set(PAYLOADS)
         assert set(texts.shown("/dead/mails")) == set(PAYLOADS)

@@ -94,7 +94,7 @@ def test_500_jobs_that_failed_overnight_are_replayed_by_one_confirmation(
     spoilt = spoil(client, failed)
     pages = DashboardPages(browser, client.url)
     sign_in(browser, client.url, new_operator(client.database))
-    eventually(lambda: pages.figure("Failed") == "500")
+    pages.wait_for_figure("Failed", "500")
     pages.wait_for_text("parser bad answer 500")
 
     pages.open("/failures")
@@ -114,6 +114,7 @@ def test_500_jobs_that_failed_overnight_are_replayed_by_one_confirmation(
     assert len(seen - {0, JOBS}) >= 3  # it was told while it went on
 
     pages.follow("Only refused")
+    eventually(lambda: len(pages.rows()) == 3)
     shown = pages.rows()
     assert Counter(row.count("already has a resume") for row in shown) == {1: 2, 0: 1}
     assert sum("file gone" in row for row in shown) == 1
@@ -121,8 +122,8 @@ def test_500_jobs_that_failed_overnight_are_replayed_by_one_confirmation(
     for job_id, user in failed.items():
         assert len(client.resumes_of(user)) == (0 if spoilt.get(job_id) == "file gone" else 1)
     pages.open()
-    eventually(lambda: pages.figure("Failed") == "3")
-    eventually(lambda: pages.figure("Dead letters") == "3")
+    pages.wait_for_figure("Failed", "3")
+    pages.wait_for_figure("Dead letters", "3")
     assert browser.complaints() == []
 
 

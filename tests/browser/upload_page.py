@@ -1,14 +1,16 @@
 """The upload page as its reader sees it: what stands there, and what he can do."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.browser.chromium import Browser
+from tests.browser.chromium import Browser, is_gone
 from tests.eventually import eventually
 from tests.services.client import TestUser
 
@@ -25,6 +27,12 @@ window.announced = [];
 new MutationObserver(() => window.announced.push(document.getElementById("announcer").textContent))
   .observe(document.getElementById("announcer"), { childList: true });
 """
+#: What the page says of its link to the server may stand there for a moment only.
+_KEEP_LINKS = """
+window.links = [];
+new MutationObserver(() => window.links.push(document.getElementById("link")?.innerText))
+  .observe(document.documentElement, { attributeFilter: ["data-link"] });
+"""
 _LOSE_NEXT_ANSWER = """
 const send = XMLHttpRequest.prototype.send;
 XMLHttpRequest.prototype.send = function (body) {
@@ -34,6 +42,8 @@ XMLHttpRequest.prototype.send = function (body) {
 };
 """
 _WITHIN_S = 30
+
+T = TypeVar("T")
 
 
 class UploadPage:
@@ -54,11 +64,11 @@ class UploadPage:
         return self.browser.find_element(By.ID, element_id)
 
     def shown(self, element_id: str) -> WebElement | None:
-        try:
+        def find() -> WebElement | None:
             element = self[element_id]
             return element if element.is_displayed() else None
-        except (NoSuchElementException, StaleElementReferenceException):
-            return None
+
+        return _unless_gone(find, None)
 
     def shows(self, element_id: str) -> bool:
         return self.shown(element_id) is not None
@@ -71,19 +81,15 @@ class UploadPage:
         return found
 
     def text(self, element_id: str) -> str:
-        try:
-            return self[element_id].text
-        except (NoSuchElementException, StaleElementReferenceException):
-            return ""
+        return _unless_gone(lambda: self[element_id].text, "")
 
     def accessible_name(self, element_id: str) -> str:
-        try:
-            return str(self[element_id].accessible_name)
-        except (NoSuchElementException, StaleElementReferenceException):
-            return ""
+        return _unless_gone(lambda: str(self[element_id].accessible_name), "")
 
     def focused(self, attribute: str) -> str | None:
-        return self.browser.switch_to.active_element.get_attribute(attribute)
+        return _unless_gone(
+            lambda: self.browser.switch_to.active_element.get_attribute(attribute), None
+        )
 
     @property
     def focused_id(self) -> str | None:
@@ -127,6 +133,20 @@ class UploadPage:
             lambda: self.step_state(step) == "current", within_s=_WITHIN_S, why=f"step {step}"
         )
 
+    def wait_for_link(self, text: str) -> None:
+        """Wait until the page says so of its link to the server."""
+        eventually(lambda: self.text("link") == text, within_s=_WITHIN_S, why=f"link: {text}")
+
+    def wait_for_answers(self) -> None:
+        """Wait until htmx has the answer to all that it asked for."""
+        script = "return !document.querySelector('.htmx-request')"
+        eventually(lambda: self.browser.execute_script(script), within_s=_WITHIN_S)
+
+    def sent_percent(self) -> int:
+        """Return how far the bar of an upload is; 0 where there is none."""
+        script = "return document.getElementById('progress')?.value ?? 0"
+        return int(self.browser.execute_script(script))
+
     def lose_next_answer(self) -> None:
         """Let the next upload reach the service, and its answer get lost on the way back."""
         self.browser.execute_script(_LOSE_NEXT_ANSWER)
@@ -150,3 +170,18 @@ class UploadPage:
 
     def announcements(self) -> list[str]:
         return list(self.browser.execute_script("return window.announced"))
+
+    def keep_links(self) -> None:
+        self.browser.execute_script(_KEEP_LINKS)
+
+    def links(self) -> list[str]:
+        return list(self.browser.execute_script("return window.links"))
+
+
+def _unless_gone(read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except WebDriverException as error:
+        if is_gone(error):
+            return otherwise
+        raise

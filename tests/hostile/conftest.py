@@ -6,11 +6,13 @@ what they have logged.
 
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from tests.eventually import eventually
 from tests.hostile.processes import processes_of, resident_bytes, web_worker_of
 from tests.hostile.target import (
     AUDIENCE,
@@ -49,9 +51,15 @@ def target_stack(
         kafka_bootstrap, uri._replace(netloc=with_password).geturl(), web=1, workers=1, env=env
     )
     stack.start()
+    # It is ready with the first of its two workers.
+    eventually(lambda: _parser_processes(stack) == 3, within_s=30, why="the parser is complete")
     yield stack
     stack.stop()
     mongo.admin.command("dropUser", name)
+
+
+def _parser_processes(stack: ServiceStack) -> int:
+    return sum("resume_parser" in command for command in processes_of(stack).values())
 
 
 @pytest.fixture
@@ -71,16 +79,24 @@ def web_pid(target_stack: ServiceStack) -> int:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def unharmed(target_stack: ServiceStack, web_pid: int) -> Iterator[None]:
+def unharmed(target_stack: ServiceStack, web_pid: int, mongo: Mongo) -> Iterator[None]:
     """Whatever a module does, the service goes on as if nothing had been."""
     before, resident = processes_of(target_stack), resident_bytes(web_pid)
     yield
     assert resident_bytes(web_pid) - resident < MODULE_GROWTH_BYTES
     assert processes_of(target_stack).keys() == before.keys(), "a process died"
+    jobs = mongo[target_stack.database_name]["resume_parse_jobs"]
+    unfinished = {"status": {"$in": ["pending", "processing"]}}
+    # Other modules count what calls the parser's double.
+    eventually(lambda: jobs.count_documents(unfinished) == 0, within_s=60, why="all jobs end")
     for url in (*target_stack.web_urls, *target_stack.worker_urls):
         for probe in ("/livez", "/readyz"):
-            assert requests.get(f"{url}{probe}", timeout=10).status_code == 200
+            eventually(partial(_answers, f"{url}{probe}"), within_s=30, why=f"{url}{probe}")
     log = target_stack.log_tail()
     assert leaked(log, target_stack.jwt_secret) == []
     bugs = [line for line in log.splitlines() if "Traceback" in line or '.bug"' in line]
     assert bugs == []
+
+
+def _answers(url: str) -> bool:
+    return requests.get(url, timeout=10).status_code == 200

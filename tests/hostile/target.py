@@ -14,7 +14,7 @@ from tests.services.client import ServiceClient
 ISSUER = "https://issuer.example.test"
 AUDIENCE = "resume-service"
 #: Seconds, for a request's body and again for its answer.
-REQUEST_TIMEOUT_S = 5
+REQUEST_TIMEOUT_S = 8
 SOCKETS_PER_PROCESS = 60
 
 #: What must never be logged or answered, beside every token.

@@ -71,13 +71,14 @@ def crowd(target: Target) -> Iterator[Callable[[Slow, int], list[Wire]]]:
         yield gather
 
 
+#: Last those whose time is short and who must all be seen at the same moment.
 CROWDS: dict[Slow, int] = {
     never_reads: 5,
-    drips_a_body: 200,
-    drips_chunks: 50,
-    drips_a_body_that_nobody_wants: 50,
-    drips_a_head: 200,
     says_nothing: 50,
+    drips_a_head: 200,
+    drips_a_body_that_nobody_wants: 50,
+    drips_chunks: 50,
+    drips_a_body: 200,
 }
 
 

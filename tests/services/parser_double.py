@@ -67,6 +67,7 @@ class Request(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # with the usual 5, several workers wait a second to connect
     double: "ParserDouble"
 
     def handle_error(self, request: object, client_address: object) -> None:

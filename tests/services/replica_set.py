@@ -98,7 +98,7 @@ class ReplicaSet(ServerGroup[_Member]):
     @contextmanager
     def _admin(self, index: int) -> Iterator[Any]:
         client = pymongo.MongoClient[Any](
-            self.servers[index].direct_uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=10_000
+            self.servers[index].direct_uri, serverSelectionTimeoutMS=5000, socketTimeoutMS=10_000
         )
         with client:
             yield client.admin

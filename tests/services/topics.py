@@ -54,7 +54,7 @@ class TopicReader:
 
     def _wait(self, wanted: Callable[[Any], bool]) -> list[Any]:
         return eventually(
-            lambda: [record for record in self.records() if wanted(record)], within_s=15
+            lambda: [record for record in self.records() if wanted(record)], within_s=30
         )
 
 
@@ -62,7 +62,7 @@ def produce(bootstrap: str, topic: str, value: bytes | None, **options: Any) -> 
     """Write one record and return its metadata (partition, offset)."""
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     with closing(producer):
-        return producer.send(topic, value=value, **options).get(timeout=10)
+        return producer.send(topic, value=value, **options).get(timeout=30)
 
 
 def lag_of(bootstrap: str, group: str, topic: str) -> int:

@@ -27,6 +27,7 @@ def cluster(tmp_path: Path) -> Iterator[KafkaCluster]:
         cluster.kill(index)
 
 
+@pytest.mark.timeout(300)  # four starts of a JVM, and the elections
 def test_an_acknowledged_record_survives_a_broker_and_then_the_controller(
     cluster: KafkaCluster,
 ) -> None:
@@ -43,7 +44,7 @@ def test_an_acknowledged_record_survives_a_broker_and_then_the_controller(
     write(cluster, b"two")
 
     cluster.restart(leader)
-    eventually(cluster.is_in_sync, within_s=30)
+    eventually(cluster.is_in_sync, within_s=60)
     cluster.pause(controller)
     assert cluster.controller() != controller
     cluster.kill(controller)  # the paused one
@@ -74,4 +75,4 @@ def copies(cluster: KafkaCluster) -> dict[str, str]:
 
 def write(cluster: KafkaCluster, value: bytes) -> None:
     with closing(KafkaProducer(bootstrap_servers=cluster.bootstrap, acks="all")) as producer:
-        producer.send(TOPIC, value).get(timeout=30)
+        producer.send(TOPIC, value).get(timeout=60)

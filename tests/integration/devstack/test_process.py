@@ -114,5 +114,5 @@ def _state(pid: int) -> str:
     """Return the process's state as ps names it, "" where there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end between open and read
         return ""

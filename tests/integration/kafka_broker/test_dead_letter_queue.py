@@ -272,8 +272,10 @@ def test_a_letter_is_not_handled_before_kafka_has_its_replay(
     letters: DeadLetterQueue, broker: KafkaBroker, kafka_bootstrap: str, log: Log
 ) -> None:
     _bury(log, letters, "a", "b")
-    log.admin.delete_topics([broker.queues["default"].topic])
-    routes = {broker.queues["default"].topic: "default"}
+    topic = broker.queues["default"].topic
+    log.admin.delete_topics([topic])
+    eventually(lambda: topic not in log.admin.list_topics())
+    routes = {topic: "default"}
     impatient = DeadLetterQueue(
         Clients([kafka_bootstrap], {}), letters.topic, routes, timeout_s=1.0
     )

@@ -93,12 +93,13 @@ def test_a_delayed_message_outlives_all_workers(
     make_broker: MakeBroker, start_worker: StartWorker, ran: Ran
 ) -> None:
     first = make_broker()
-    due_ms = _send(ran.declare_go(first), [2500] * 20)
+    due_ms = _send(ran.declare_go(first), [2500] * 10 + [8000] * 10)
     worker = start_worker(first)
-    eventually(first.is_consuming)
+    eventually(first.is_consuming, within_s=20)
     worker.stop()
     first.close()
-    assert ran.at_ms == {}
+    # A slow machine may have been at it for longer than the first ones wait.
+    assert ran.at_ms.keys() <= set(range(10))
     second = make_broker()
     ran.declare_go(second)
     start_worker(second)
@@ -183,11 +184,11 @@ def test_a_delayed_message_arrives_in_its_lane_with_its_key_and_the_headers_of_o
 def test_the_pump_goes_on_when_kafka_is_back(
     own_kafka: Kafka, make_broker: MakeBroker, start_worker: StartWorker, ran: Ran
 ) -> None:
-    broker = make_broker(bootstrap_servers=[own_kafka.bootstrap], publish_timeout_s=4.0)
+    broker = make_broker(bootstrap_servers=[own_kafka.bootstrap], publish_timeout_s=20.0)
     go = ran.declare_go(broker)
     start_worker(broker)
     due_ms = _send(go, [1500, 3000, 4000])
-    eventually(lambda: ran.at_ms.keys() >= {0})
+    eventually(lambda: ran.at_ms.keys() >= {0}, within_s=30)
     own_kafka.kill()
     own_kafka.start()
     broker.join("default", timeout=60_000)

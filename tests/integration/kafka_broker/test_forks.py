@@ -223,7 +223,7 @@ def _gunicorn(
     try:
         eventually(lambda: ports.is_busy(port), within_s=20)
         url = f"http://{ports.LOOPBACK}:{port}"
-        yield lambda path: requests.get(url + path, timeout=15).status_code
+        yield lambda path: requests.get(url + path, timeout=30).status_code
         server.stop()
         assert "Traceback" not in server.log_tail(1000)
     finally:

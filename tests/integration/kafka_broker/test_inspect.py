@@ -132,12 +132,13 @@ def test_a_worker_and_what_it_runs_are_shown_until_it_stops(
     finally:
         may_end.set()
     worker.stop(timeout=5000)
-    assert ask("workers") == []
+    # It waits for 2 s at most until Kafka has that it stopped.
+    eventually(lambda: ask("workers") == [])
 
 
 def test_what_is_no_report_is_not_shown(status_topic: str, kafka_bootstrap: str, log: Log) -> None:
     clients = Clients([kafka_bootstrap], {})
-    publisher = Publisher(clients, timeout_s=5, observer=BrokerObserver())
+    publisher = Publisher(clients, timeout_s=20, observer=BrokerObserver())
     StatusWriter(clients, status_topic, publish=publisher.publish).write("gone", None)
     publisher.close()
     for value in (b"", b"\xff", b"[]", b"{}", b'{"running": 1}', b'{"running": []}', b"[" * 9999):

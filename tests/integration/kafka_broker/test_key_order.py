@@ -71,7 +71,7 @@ def test_records_of_a_key_run_in_log_order_while_workers_come_and_go(
     start_worker(first, threads=4)
     eventually(lambda: order.count() >= 100)
     joined = start_worker(second, threads=4)
-    eventually(second.is_consuming)
+    eventually(second.is_consuming, within_s=30)
     eventually(lambda: order.count() >= 600)
     joined.stop()
     first.join("default", timeout=60_000)

@@ -57,14 +57,15 @@ def turns(make_broker: MakeBroker) -> Turns:
 def test_an_urgent_message_overtakes_a_backlog(turns: Turns, start_worker: StartWorker) -> None:
     turns.send("low", 300)
     turns.send("normal", 50)
-    start_worker(turns.broker, threads=2)
-    eventually(lambda: turns.read.count() == 350)
+    # Of two threads one might take its message first and note it last.
+    start_worker(turns.broker, threads=1)
+    eventually(lambda: turns.read.count() == 350, within_s=30)
     turns.send("high", 5)
-    eventually(lambda: turns.read.count() == 355)
+    eventually(lambda: turns.read.count() == 355, within_s=30)
     turns.may_run.set()
     turns.broker.join("default", timeout=30_000)
-    # Two were running when it came, and each other lane may have had a turn.
-    assert Counter(turns.order[:9])["high"] == 5
+    # One was running when it came, and each other lane may have had a turn.
+    assert Counter(turns.order[:8])["high"] == 5
     assert Counter(turns.order) == {"high": 5, "normal": 50, "low": 300}
 
 
@@ -74,7 +75,7 @@ def test_full_lanes_share_the_workers_by_weight_and_none_starves(
     for lane in ("low", "normal", "high"):
         turns.send(lane, 400)
     start_worker(turns.broker, threads=2)
-    eventually(lambda: turns.read.count() == 1200)
+    eventually(lambda: turns.read.count() == 1200, within_s=30)
     turns.may_run.set()
     turns.broker.join("default", timeout=30_000)
     window = Counter(turns.order[:210])

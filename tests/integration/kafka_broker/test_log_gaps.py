@@ -119,7 +119,7 @@ def test_what_compaction_took_away_is_not_waited_for(
         offsets = left()
         return len(offsets) < offsets[-1] - offsets[0] + 1 or offsets[0] > 0
 
-    eventually(lambda: has_holes() and written > 20, within_s=30)
+    eventually(lambda: has_holes() and written > 20, within_s=60)
     start_worker(broker)
     broker.join("default", timeout=30_000)
     assert log.committed(broker) == {0: written}

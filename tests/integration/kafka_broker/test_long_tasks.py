@@ -31,7 +31,7 @@ def test_a_task_longer_than_max_poll_interval_ms_neither_leaves_the_group_nor_st
 ) -> None:
     """A consumer that runs its tasks between polls is put out, and its task runs again for ever."""
     rebalances = Rebalances()
-    broker = make_broker(observer=rebalances, max_poll_interval_ms=1500, session_timeout_ms=1200)
+    broker = make_broker(observer=rebalances, max_poll_interval_ms=5000, session_timeout_ms=5000)
     may_end = threading.Event()
     ran: list[int] = []
 
@@ -44,15 +44,15 @@ def test_a_task_longer_than_max_poll_interval_ms_neither_leaves_the_group_nor_st
     go.send(0)
     start_worker(broker, threads=2)
     eventually(lambda: ran == [0])
-    outlasted_at = time.monotonic() + 4
+    outlasted_at = time.monotonic() + 8
     while time.monotonic() < outlasted_at:
         number = len(ran)
         go.send(number)
         eventually(lambda: ran[-1] == number)  # noqa: B023
     assert rebalances.seen == ["assigned"]
-    assert log.committed(broker) == {0: 0}
+    eventually(lambda: log.committed(broker) == {0: 0})
     may_end.set()
-    broker.join("default", timeout=30_000)
+    broker.join("default", timeout=60_000)
     assert ran == list(range(len(ran)))
     assert rebalances.seen == ["assigned"]
 
@@ -61,7 +61,7 @@ def test_a_task_that_would_hold_its_partition_back_is_carried_forward(
     make_broker: MakeBroker, start_worker: StartWorker, log: Log
 ) -> None:
     """Else reading would stop at the span that a commit can tell, for as long as it takes."""
-    broker = make_broker()
+    broker = make_broker(publish_timeout_s=60.0)
     may_end = threading.Event()
     ran: Counter[int] = Counter()
 
@@ -75,7 +75,7 @@ def test_a_task_that_would_hold_its_partition_back_is_carried_forward(
     start_worker(broker)
     eventually(lambda: log.committed(broker).get(0, 0) >= MANY, within_s=60)
     may_end.set()
-    broker.join("default", timeout=30_000)
+    broker.join("default", timeout=60_000)
     assert ran == Counter(range(2 * MANY))
 
 
@@ -87,7 +87,8 @@ def test_a_carried_task_whose_worker_is_killed_runs_again_and_nothing_else_does(
     tmp_path: Path,
     log: Log,
 ) -> None:
-    options = {"num_partitions": 1, "session_timeout_ms": 1500, "heartbeat_interval_ms": 300}
+    # No shorter: a worker that stands still for so long is put out, and its tasks run again.
+    options = {"num_partitions": 1, "session_timeout_ms": 6000, "heartbeat_interval_ms": 300}
     broker = noting_process.make_broker(kafka_bootstrap, topic_prefix, **options)
     may_end = tmp_path / "may end"
     with contextlib.closing(broker):
@@ -101,6 +102,6 @@ def test_a_carried_task_whose_worker_is_killed_runs_again_and_nothing_else_does(
         first.wait()
         may_end.touch()
         start_process(**options)
-        broker.join("default", timeout=30_000)
+        broker.join("default", timeout=60_000)
     times = Counter(run.number for run in noting_process.runs(noted))
     assert times == Counter(range(MANY)) + Counter([0])

@@ -12,7 +12,7 @@ from tests.eventually import eventually
 from tests.integration.kafka_broker.support import Log, MakeBroker, StartProcess, StartWorker
 
 #: For as long as this the group waits for the dead one.
-DEAD_FOR_MS = 15_000
+DEAD_FOR_MS = 60_000
 
 
 class Owned(BrokerObserver):
@@ -76,16 +76,19 @@ def group(
     broker = make_broker(num_partitions=2, observer=owned, client_id="lives")
     group = WaitingGroup(broker, owned, log)
     start_worker(broker)
-    eventually(lambda: len(owned.partitions) == 2)
+    eventually(lambda: len(owned.partitions) == 2, within_s=20)
     dying = start_process(num_partitions=2, session_timeout_ms=DEAD_FOR_MS)
-    eventually(lambda: len(owned.partitions) == 1 and group.describe()["group_state"] == "Stable")
+    eventually(
+        lambda: len(owned.partitions) == 1 and group.describe()["group_state"] == "Stable",
+        within_s=30,
+    )
     eventually(lambda: len(group.describe()["members"]) == 2)
     dying.kill()
     dying.wait()
     newcomer = make_broker(num_partitions=2)
     newcomer.declare_queue("default")
     newcomer.consume("default")
-    eventually(group.is_waiting)
+    eventually(group.is_waiting, within_s=30)
     yield group
     assert group.is_waiting()
 

@@ -51,9 +51,10 @@ def test_flush_drops_what_waits_and_leaves_what_runs(
     eventually(lambda: 100 in seen)
     broker.join("default", timeout=10_000)
     # Two ran, and two more were prefetched by dramatiq.
-    assert seen[:2] + seen[-1:] == [0, 1, 100]
+    assert {0, 1, 100} <= set(seen) <= {0, 1, 2, 3, 100}
     assert len(seen) <= 5
-    assert log.committed(broker) == {0: 101}
+    # What was dropped counts as done, though the two above it may still have to be told of.
+    eventually(lambda: log.committed(broker) == {0: 101})
 
 
 def test_a_backlog_larger_than_the_buffers_of_several_partitions_is_worked_off(
@@ -74,7 +75,7 @@ def test_a_backlog_larger_than_the_buffers_of_several_partitions_is_worked_off(
     for number in range(count):
         value = b'{"number":%d}' % number
         log.producer.send(queue.topic, value=value, key=b"%d" % number, headers=headers)
-    log.producer.flush(10)
+    log.producer.flush(30)
     start_worker(broker)
     broker.join("default", timeout=30_000)
     assert seen == set(range(count))
@@ -91,7 +92,7 @@ def test_a_worker_says_whether_it_consumes(
     assert not broker.is_consuming()
     worker = start_worker(broker)
     eventually(broker.is_consuming)
-    assert broker.seconds_since_poll() < 5
+    eventually(lambda: broker.seconds_since_poll() < 5)
     worker.stop()
     assert not broker.is_consuming()
 

@@ -159,7 +159,9 @@ def without_dead_letter_topic(make_broker: MakeBroker, log: Log) -> KafkaBroker:
     broker = make_broker(publish_timeout_s=1.0)
     broker.declare_queue("default")
     broker.ensure_topics()
-    log.admin.delete_topics([broker.queues["default"].dead_letter_topic])
+    topic = broker.queues["default"].dead_letter_topic
+    log.admin.delete_topics([topic])
+    eventually(lambda: topic not in log.admin.list_topics(), within_s=20)
     return broker
 
 
@@ -198,7 +200,15 @@ def test_a_failed_task_is_not_done_before_its_dead_letter_is_written(
         consumer.nack(message)
     assert log.committed(broker).get(0, 0) == 0
     _restore(broker, log)
-    consumer.nack(message)
+
+    def buries() -> bool:
+        try:
+            consumer.nack(message)
+        except ConnectionClosed:  # it does not know of the topic yet
+            return False
+        return True
+
+    eventually(buries, within_s=20)
     eventually(lambda: log.committed(broker) == {0: 1})
     assert len(log.read(broker.queues["default"].dead_letter_topic)) == 1
 

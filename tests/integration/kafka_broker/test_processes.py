@@ -50,7 +50,7 @@ def _run(script: str, bootstrap: str, prefix: str, *, first: str = "") -> None:
         [sys.executable, "-c", first + preamble + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr

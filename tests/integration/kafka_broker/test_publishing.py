@@ -92,7 +92,7 @@ def closed_port() -> str:
 
 
 _SEND_TO_NOBODY = """
-import sys, threading, dramatiq
+import sys, threading, time, dramatiq
 from tasks.kafka_broker import KafkaBroker
 from dramatiq.errors import ConnectionFailed
 
@@ -102,10 +102,13 @@ broker = KafkaBroker(bootstrap_servers=[sys.argv[1]], publish_timeout_s=1)
 def go(): ...
 
 for _ in range(2):
+    began_at = time.monotonic()
     try:
         go.send()
     except ConnectionFailed as error:
         print(error)
+    # Generous for a slow machine; kafka-python's own patience is 30 s and more.
+    assert time.monotonic() - began_at < 15
 assert not broker.is_reachable(0.5)
 # kafka-python leaves the threads of a client that never connected: one more at each attempt.
 assert threading.active_count() == 1, threading.enumerate()
@@ -122,7 +125,7 @@ def test_publishing_to_nobody_fails_within_its_timeout_and_says_so(
         [sys.executable, "-c", _SEND_TO_NOBODY, server],
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -133,5 +136,5 @@ def test_a_live_kafka_is_reachable_before_and_after_the_first_message(
     make_broker: MakeBroker,
 ) -> None:
     broker = make_broker()
-    assert broker.is_reachable(5)
-    assert broker.is_reachable(5)
+    assert broker.is_reachable(20)
+    assert broker.is_reachable(20)

@@ -39,7 +39,7 @@ def test_trap_1_a_next_of_a_pipeline_that_cannot_be_sent_is_not_lost(
     make_broker: MakeBroker, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.1)
-    broker = make_broker(publish_timeout_s=0.5)
+    broker = make_broker(publish_timeout_s=2.0)
     began, may_end = threading.Event(), threading.Event()
 
     @dramatiq.actor(broker=broker)
@@ -107,11 +107,11 @@ def test_trap_6_a_task_that_kills_its_process_ends_with_its_age_and_holds_up_no_
     log: Log,
 ) -> None:
     """A killed process counts nothing: `retries` never grows, and only `max_age` ends the loop."""
-    options = {"num_partitions": 1, "session_timeout_ms": 1500, "heartbeat_interval_ms": 300}
+    options = {"num_partitions": 1, "session_timeout_ms": 5000, "heartbeat_interval_ms": 300}
     broker = noting_process.make_broker(kafka_bootstrap, topic_prefix, **options)
     go = noting_process.declare_go(broker, noted)
     never = str(tmp_path / "never")
-    go.send_with_options(args=(0,), kwargs={"until": never}, max_age=6_000)
+    go.send_with_options(args=(0,), kwargs={"until": never}, max_age=12_000)
     for number in range(1, 10):
         go.send(number)
     letters = broker.queues["default"].dead_letter_topic
@@ -223,14 +223,15 @@ def test_trap_12_a_delayed_message_ages_from_when_it_is_due_and_a_retried_one_fr
     assert any(isinstance(one, AgeLimit) for one in broker.middleware)
     ran: list[str] = []
 
-    @dramatiq.actor(broker=broker, max_age=2_000, min_backoff=2_500, max_backoff=5_000)
+    @dramatiq.actor(broker=broker, max_age=5_000, min_backoff=5_500, max_backoff=10_000)
     def go(name: str) -> None:
         ran.append(name)
         if name == "retried":
             raise ValueError("too old when it comes again")
 
     start_worker(broker)
-    go.send_with_options(args=("delayed",), delay=2_500)
+    eventually(broker.is_consuming, within_s=20)
+    go.send_with_options(args=("delayed",), delay=5_500)
     retried = go.send("retried")
     broker.join("default", timeout=20_000)
     assert sorted(ran) == ["delayed", "retried"]

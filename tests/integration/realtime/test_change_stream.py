@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
 import pytest
+from prometheus_client import REGISTRY
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -172,16 +173,16 @@ def test_a_lost_history_becomes_a_resync_and_the_stream_goes_on(
     code: int,
 ) -> None:
     """ChangeStreamFatalError, ChangeStreamHistoryLost, and an error nobody thought of."""
+    alive_at = datetime.now(UTC)
     insert(1)
     eventually(lambda: listener.seen == [1])
-    alive_at = datetime.now(UTC)
     with failing(database.client, APP_NAME, ["getMore"], times=1, errorCode=code):
         eventually(lambda: listener.gaps)
     insert(2)
     eventually(lambda: listener.seen[-1] == 2)
     assert len(listener.gaps) == 1
-    assert abs(listener.gaps[0] - alive_at) < timedelta(seconds=5)
-    assert stream.age_s() < 5
+    assert alive_at <= listener.gaps[0] <= datetime.now(UTC)
+    eventually(lambda: stream.age_s() < 5)
 
 
 @pytest.mark.usefixtures("stream")
@@ -233,8 +234,10 @@ def test_a_stream_that_can_t_be_opened_grows_old(
     stream: ChangeStream, database: Database[Any], listener: Listener
 ) -> None:
     listener.seen.clear()
+    losses = _losses()
     with failing(database.client, APP_NAME, ["getMore", "aggregate"], errorCode=286):
-        eventually(lambda: stream.age_s() > 0.5)
+        # Old alone is a slow machine's stream, too.
+        eventually(lambda: stream.age_s() > 0.5 and _losses() > losses)
     eventually(lambda: stream.age_s() < 0.5)
     assert len(listener.gaps) == 1
 
@@ -252,6 +255,10 @@ def test_starting_twice_is_starting_once(
     stream.start()
     insert(1, 2)
     eventually(lambda: listener.seen == [1, 2])
+
+
+def _losses() -> float:
+    return REGISTRY.get_sample_value("change_stream_reconnects_total") or 0
 
 
 def _kill_cursors(database: Database[Any]) -> None:

@@ -23,8 +23,6 @@ from resumes.events import JobEvent
 from resumes.identity import Identity
 from resumes.job import JobStatus
 
-#: As mongod knows this process.
-APP_NAME = "ws-app"
 #: The user for whom the database is down.
 UNLUCKY_USER = "f" * 24
 
@@ -80,7 +78,7 @@ def problem(error: HTTPException) -> Response:
 def create_app() -> Flask:
     logging.basicConfig(level=logging.INFO)
     client = pymongo.MongoClient[dict[str, Any]](
-        os.environ["TEST_URI"], appname=APP_NAME, timeoutMS=10_000
+        os.environ["TEST_URI"], appname=os.environ["TEST_APP_NAME"], timeoutMS=10_000
     )
     database = client[os.environ["TEST_DATABASE"]]
     jobs = EventJobs(database.job_events)

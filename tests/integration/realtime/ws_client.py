@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 import websocket
@@ -72,6 +73,8 @@ class WebProcess:
     log_path: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     port: int = 0
+    #: As mongod knows this process, and no other.
+    app_name: str = field(default_factory=lambda: f"ws-app-{uuid4().hex}")
     process: subprocess.Popen[bytes] = field(init=False)
     _sockets: ExitStack = field(default_factory=ExitStack)
 
@@ -86,6 +89,7 @@ class WebProcess:
             environment = {
                 "TEST_URI": self.uri,
                 "TEST_DATABASE": self.database,
+                "TEST_APP_NAME": self.app_name,
                 "TEST_OPTIONS": json.dumps(dict(self.options)),
             }
             self.process = subprocess.Popen(
@@ -96,7 +100,7 @@ class WebProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        eventually(self.is_healthy, within_s=30, why=f"{self.log_path} tells more")
+        eventually(self.is_healthy, within_s=60, why=f"{self.log_path} tells more")
 
     def hang_up(self) -> None:
         """End every client's socket."""
@@ -111,7 +115,7 @@ class WebProcess:
         assert self.process.poll() is None, self.log()
         try:
             return bool(self.state()["healthy"])
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def state(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +11,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from devstack import ports
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[3]
-_START_TIMEOUT_S = 20
-_STOP_TIMEOUT_S = 10
+_START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
 _ANSWER_TIMEOUT_S = 30
 
 
@@ -50,24 +50,17 @@ class Parser:
     def is_ready(self) -> bool:
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def stop(self) -> int:
         """Stop the whole session, as honcho does, and return the exit code."""
         os.killpg(self.process.pid, signal.SIGTERM)
-        return self.process.wait(_STOP_TIMEOUT_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return self.process.wait(STOP_TIMEOUT_S)
 
 
 def start_parser(directory: Path) -> Parser:
-    port = _free_port()
+    port = ports.free_port()
     log_path = directory / "parser.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 from resume_parser.sandbox import MEMORY_LIMIT_BYTES
 from tests.eventually import eventually
 from tests.integration.resume_parser import broken_pdfs
-from tests.integration.resume_parser.conftest import ROOT, Parser
+from tests.integration.resume_parser.conftest import ROOT, STOP_TIMEOUT_S, Parser
 
 SAMPLE = (ROOT / "samples" / "resume.pdf").read_bytes()
 
@@ -56,7 +56,7 @@ def test_a_stop_leaves_no_process_behind(own_parser: Parser) -> None:
 
     assert own_parser.stop() == 0
 
-    eventually(lambda: not own_parser.processes(), within_s=5, why="no orphans")
+    eventually(lambda: not own_parser.processes(), within_s=20, why="no orphans")
 
 
 def test_a_stop_of_the_arbiter_alone_stops_its_workers(own_parser: Parser) -> None:
@@ -64,5 +64,5 @@ def test_a_stop_of_the_arbiter_alone_stops_its_workers(own_parser: Parser) -> No
 
     os.kill(own_parser.process.pid, signal.SIGTERM)
 
-    assert own_parser.process.wait(10) == 0
-    eventually(lambda: not own_parser.processes(), within_s=5, why="no orphans")
+    assert own_parser.process.wait(STOP_TIMEOUT_S) == 0
+    eventually(lambda: not own_parser.processes(), within_s=20, why="no orphans")

@@ -93,9 +93,9 @@ def document(database: Database[Any], job_id: str) -> dict[str, Any]:
 def test_a_job_that_was_never_published_is_published_after_the_grace(
     rescue: RescueJobs, queue: Queue, migrated: Database[Any], job_id: str
 ) -> None:
-    age(migrated, job_id, GRACE_S - 5)
+    age(migrated, job_id, GRACE_S - 30)
     assert rescue.run_once() == Rescued()
-    age(migrated, job_id, 10)
+    age(migrated, job_id, 35)
     assert rescue.run_once() == Rescued(published=1)
     assert queue.published == [job_id]
     assert rescue.run_once() == Rescued(), "it has its time again"
@@ -127,9 +127,9 @@ def test_a_retry_that_was_not_sent_is_sent_when_it_was_due(
     claim = work.claim(job_id, "dies before the retry")
     assert isinstance(claim, Claim)
     work.release(claim, "parser_unavailable", "Later.", delay_s=600, counts=True)
-    age(migrated, job_id, 600 + GRACE_S - 5)
+    age(migrated, job_id, 600 + GRACE_S - 30)
     assert rescue.run_once() == Rescued()
-    age(migrated, job_id, 10)
+    age(migrated, job_id, 35)
     assert rescue.run_once() == Rescued(published=1)
     assert queue.published == [job_id]
     assert isinstance(work.claim(job_id, "another"), Claim)

@@ -13,6 +13,7 @@ from resumes.errors import (
     ParserUnavailableError,
 )
 from tasks.parser_client import MAX_ANSWER_BYTES, ParserClient
+from tests.eventually import eventually
 from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
 
 Behaviour = Callable[[Request, int], None]
@@ -30,7 +31,18 @@ def double() -> Iterator[ParserDouble]:
 
 @pytest.fixture
 def client(double: ParserDouble) -> ParserClient:
-    return ParserClient(double.url, connect_timeout_s=1, timeout_s=0.5)
+    return ParserClient(double.url, connect_timeout_s=30, timeout_s=30)
+
+
+@pytest.fixture
+def impatient_client(double: ParserDouble) -> ParserClient:
+    return ParserClient(double.url, connect_timeout_s=30, timeout_s=0.5)
+
+
+@pytest.fixture
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine the tries alone may take as long as all pauses together may."""
+    monkeypatch.setattr("tasks.parser_client._MAX_PAUSES_S", 90)
 
 
 def answers(status: int, body: object = None, **headers: str) -> Behaviour:
@@ -80,11 +92,10 @@ def test_the_file_goes_out_as_multipart_and_cv_data_comes_back(
         answers(503),
         answers(429),
         lambda request, _: request.reset(),
-        stalls,
         cuts_the_answer,
-        drips,
     ],
 )
+@pytest.mark.usefixtures("_unhurried")
 def test_a_transient_failure_is_tried_again_and_then_given_up(
     behave: Behaviour, client: ParserClient, double: ParserDouble
 ) -> None:
@@ -94,7 +105,19 @@ def test_a_transient_failure_is_tried_again_and_then_given_up(
     assert double.calls == 3
 
 
+@pytest.mark.parametrize("behave", [stalls, drips])
+@pytest.mark.usefixtures("_unhurried")
+def test_an_answer_that_takes_too_long_is_a_transient_failure(
+    behave: Behaviour, impatient_client: ParserClient, double: ParserDouble
+) -> None:
+    double.behave = behave
+    with pytest.raises(ParserUnavailableError):
+        impatient_client.parse("resume.pdf", b"%PDF-")
+    eventually(lambda: double.calls == 3, why="the last one was given up, maybe before it was read")
+
+
 @pytest.mark.parametrize("failures", [1, 2])
+@pytest.mark.usefixtures("_unhurried")
 def test_a_blip_is_survived(failures: int, client: ParserClient, double: ParserDouble) -> None:
     double.behave = lambda request, number: (
         request.json(503, {}) if number <= failures else completes(request, number)

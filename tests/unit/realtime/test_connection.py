@@ -73,7 +73,7 @@ def run_to_end(connection: Connection, wire: Wire, snapshot: list[Frame]) -> int
 
 def test_the_snapshot_goes_before_what_was_offered_meanwhile() -> None:
     wire = Wire()
-    subject = connection(lives_s=0.2)
+    subject = connection(lives_s=2)
     subject.offer(frame(3))
     assert run_to_end(subject, wire, [frame(2)]) == 4401
     assert wire.sent == ["j2", "j3"]
@@ -81,7 +81,8 @@ def test_the_snapshot_goes_before_what_was_offered_meanwhile() -> None:
 
 def test_what_the_snapshot_said_is_not_said_again() -> None:
     wire = Wire()
-    subject = connection(lives_s=0.2)
+    subject = connection()
+    wire.on_send = lambda text: subject.close(1000, "") if text == "j3" else None
     for rev in [1, 2, 3]:
         subject.offer(frame(rev))
     run_to_end(subject, wire, [frame(2)])

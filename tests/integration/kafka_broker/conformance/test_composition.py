@@ -65,23 +65,21 @@ def test_a_pipeline_ends_where_it_fails(add: dramatiq.Actor[..., Any], done: Don
 
 
 def test_a_pipelines_and_its_messages_delays_are_kept(done: Done) -> None:
-    ran_at: list[float] = []
+    ran_at: dict[str, float] = {}
 
     @dramatiq.actor
-    def note(*_results: object) -> None:
-        ran_at.append(time.time())
+    def note(name: str) -> None:
+        ran_at[name] = time.time()
 
     began_at = time.time()
-    pipeline([note.message(), note.message_with_options(delay=300, pipe_ignore=True)]).run(
-        delay=200
-    )
-    group([note.message(), note.message()]).run(delay=100)
+    second = note.message_with_options(args=("second",), delay=300, pipe_ignore=True)
+    pipeline([note.message("first"), second]).run(delay=200)
+    group([note.message("group 1"), note.message("group 2")]).run(delay=100)
     done()
-    group_1, group_2, first, second = sorted(ran_at)
-    assert group_1 - began_at >= 0.1
-    assert group_2 - began_at >= 0.1
-    assert first - began_at >= 0.2
-    assert second - first >= 0.3
+    assert ran_at["group 1"] - began_at >= 0.1
+    assert ran_at["group 2"] - began_at >= 0.1
+    assert ran_at["first"] - began_at >= 0.2
+    assert ran_at["second"] - ran_at["first"] >= 0.3
 
 
 def test_a_group_gives_its_results_in_order_and_runs_side_by_side(done: Done) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import dramatiq
 from dramatiq.middleware import CurrentMessage, TimeLimitExceeded
 
-from tasks.kafka_broker import KafkaBroker
+from tasks.kafka_broker import BrokerObserver, KafkaBroker, PartitionState
+from tests.eventually import eventually
+from tests.integration.kafka_broker.support import MakeBroker
 
 Done = Callable[[], None]
 Buried = Callable[[dramatiq.Message[Any]], bool]
@@ -37,7 +39,8 @@ def test_a_message_that_is_too_old_is_a_dead_letter(
 def test_a_task_that_takes_too_long_is_stopped(done: Done, buried: Buried) -> None:
     stopped: list[str] = []
 
-    @dramatiq.actor(time_limit=100, max_retries=0)
+    # Long enough to have begun to `try`.
+    @dramatiq.actor(time_limit=1_000, max_retries=0)
     def go(name: str) -> None:
         try:
             for _ in range(200):
@@ -47,7 +50,7 @@ def test_a_task_that_takes_too_long_is_stopped(done: Done, buried: Buried) -> No
             raise
 
     by_actor = go.send("actor")
-    by_message = go.send_with_options(args=("message",), time_limit=50)
+    by_message = go.send_with_options(args=("message",), time_limit=500)
     done()
     assert sorted(stopped) == ["actor", "message"]
     assert buried(by_actor)
@@ -93,36 +96,48 @@ def test_coroutines_are_actors_and_share_a_loop(done: Done, buried: Buried) -> N
     assert buried(failed)
 
 
+class Waiting(BrokerObserver):
+    """How many messages were read and not handed out; reported about once a second."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_partition(self, state: PartitionState) -> None:
+        self.count = state.waiting
+
+
 def test_the_more_important_actor_runs_first_among_what_was_prefetched(
-    broker: KafkaBroker, done: Done
+    make_broker: MakeBroker,
 ) -> None:
+    """One thread, or the order in which they ran would be the threads' own."""
+    waiting = Waiting()
+    broker = make_broker(observer=waiting)
     order: list[str] = []
-    may_begin = threading.Event()
-    lock = threading.Lock()
+    began, may_end = threading.Event(), threading.Event()
 
-    @dramatiq.actor
+    @dramatiq.actor(broker=broker)
     def block() -> None:
-        may_begin.wait(20)
+        began.set()
+        may_end.wait(60)
 
-    @dramatiq.actor(priority=100)
+    @dramatiq.actor(broker=broker, priority=100)
     def later() -> None:
-        with lock:
-            order.append("later")
-            time.sleep(0.02)
+        order.append("later")
 
-    @dramatiq.actor(priority=0)
+    @dramatiq.actor(broker=broker, priority=0)
     def sooner() -> None:
-        with lock:
-            order.append("sooner")
-            time.sleep(0.02)
+        order.append("sooner")
 
-    # The worker has 8 threads and prefetches as many messages again.
-    broker.enqueue_many([block.message() for _ in range(8)])
+    block.send()
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=100)
+    worker.queue_prefetch = 16
+    worker.start()
+    assert began.wait(20)
     broker.enqueue_many(
         [*(later.message() for _ in range(4)), *(sooner.message() for _ in range(4))]
     )
-    threading.Timer(0.5, may_begin.set).start()
-    done()
-    assert len(order) == 8
-    assert order.index("later") > 0
-    assert sum(place for place, name in enumerate(order) if name == "sooner") < 14
+    eventually(lambda: waiting.count == 8, within_s=20)
+    may_end.set()
+    broker.join("default", timeout=20_000)
+    worker.stop()
+    assert order == ["sooner"] * 4 + ["later"] * 4

@@ -21,7 +21,8 @@ def test_a_mutex_lets_one_task_at_a_time_and_all_in_the_end(
     inside = threading.Lock()
     ran: list[int] = []
 
-    @dramatiq.actor(min_backoff=20, max_backoff=100)
+    # However long the one inside is held up.
+    @dramatiq.actor(min_backoff=20, max_backoff=100, max_retries=10_000)
     def go(number: int) -> None:
         with mutex.acquire():
             assert inside.acquire(blocking=False), "two at a time"

@@ -134,20 +134,24 @@ def test_a_stopping_worker_ends_what_runs_and_gives_the_rest_to_the_next(
     make_broker: MakeBroker, start_worker: StartWorker, log: Log
 ) -> None:
     broker = make_broker()
-    began = threading.Event()
+    began, may_end = threading.Event(), threading.Event()
     runs: list[int] = []
 
     @dramatiq.actor(broker=broker)
     def go(number: int) -> None:
         began.set()
-        time.sleep(0.2)
+        may_end.wait(60)
         runs.append(number)
 
     for number in range(4):
         go.send(number)
     first = start_worker(broker, threads=1)
     assert began.wait(20)
-    first.stop()
+    stopping = threading.Thread(target=first.stop)
+    stopping.start()
+    eventually(lambda: not any(thread.running for thread in first.workers))
+    may_end.set()
+    stopping.join(30)
     assert runs == [0]
     assert log.committed(broker) == {0: 1}
     go.send(4)
@@ -182,9 +186,9 @@ def test_a_task_is_told_of_the_shutdown_and_then_failed_or_run_by_the_next_worke
 
     @dramatiq.actor(broker=broker, max_retries=max_retries, notify_shutdown=True)
     def go() -> None:
-        began.set()
         try:
-            for _ in range(100 if not ends else 0):
+            began.set()
+            for _ in range(1000 if not ends else 0):
                 time.sleep(0.02)
         except Shutdown:
             ends.append("shutdown")
@@ -216,7 +220,7 @@ def test_a_broker_that_was_closed_can_be_used_again(
     go.send_with_options(args=("second",), delay=100)
     start_worker(broker)
     broker.join("default", timeout=20_000)
-    assert ran.names == ["first", "second"]
+    assert sorted(ran.names) == ["first", "second"]
 
 
 def test_no_exception_of_a_task_is_kept_in_memory(

@@ -23,7 +23,7 @@ MESSAGE: Message[Any] = Message("default", "go", (), {}, {})
 
 @pytest.fixture
 def nowhere() -> Iterator[Database[Any]]:
-    options: dict[str, Any] = {"serverSelectionTimeoutMS": 20}
+    options: dict[str, Any] = {"serverSelectionTimeoutMS": 500}
     with MongoClient[dict[str, Any]]("localhost:1", **options) as client:
         yield client["nowhere"]
 
@@ -62,7 +62,7 @@ def test_a_wait_for_a_result_ends_in_time_whatever_the_outage() -> None:
     with MongoClient[dict[str, Any]]("localhost:1") as client:
         results = MongoResultBackend(client["nowhere"])
         with pytest.raises(ResultTimeout) as raised:
-            results.get_result(MESSAGE, block=True, timeout=1)
+            results.get_result(MESSAGE, block=True, timeout=500)
     assert "Connection refused" in str(raised.value.__cause__)
 
 

@@ -117,7 +117,7 @@ def test_a_runner_outlives_an_outage_of_mongodb(
         runner = periodic.runner()
         runner.start()
         said = "schedules: nothing can be sent, try again"
-        eventually(lambda: caplog.messages.count(said) == 2)
+        eventually(lambda: caplog.messages.count(said) >= 2)
         runner.stop()
     assert (
         "schedules: the leases could not be released and run out by themselves" in caplog.messages

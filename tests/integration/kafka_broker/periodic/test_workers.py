@@ -57,7 +57,7 @@ def start_process(mongo_uri: str, database: Database[Any]) -> Iterator[StartProc
     processes: list[subprocess.Popen[bytes]] = []
 
     def start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, str(_SCRIPT), mongo_uri, database.name, "0.1", "1"]
+        command = [sys.executable, str(_SCRIPT), mongo_uri, database.name, "0.1", "5"]
         processes.append(subprocess.Popen(command, cwd=_ROOT, env={"PYTHONPATH": str(_ROOT)}))
         return processes[-1]
 
@@ -80,6 +80,6 @@ def test_a_killed_process_is_succeeded_and_no_time_is_run_twice(
     assert len(first) == 1, "one runner at a time"
     by_pid.pop(first[0]).kill()
     (successor,) = by_pid
-    eventually(lambda: runs_of(successor) >= 5, within_s=20)
+    eventually(lambda: runs_of(successor) >= 5, within_s=30)
     ran_for = [run["scheduled_for"] for run in database["runs"].find()]
     assert len(ran_for) == len(set(ran_for))

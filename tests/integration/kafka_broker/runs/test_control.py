@@ -81,7 +81,7 @@ def test_a_worker_that_runs_hears_of_it(
     noting: Noting, control: Control, start_worker: StartWorker
 ) -> None:
     start_worker(noting.broker)
-    noting.go.send_with_options(args=("cancelled",), delay=4_000)
+    noting.go.send_with_options(args=("cancelled",), delay=8_000)
     (task,) = eventually(noting.waiting)
     assert control.cancel(task, by="ann", reason="") == ""
     noting.broker.join("default", timeout=30_000)
@@ -91,11 +91,11 @@ def test_a_worker_that_runs_hears_of_it(
 def test_a_task_that_is_brought_forward_runs_at_once_and_once(
     noting: Noting, control: Control, start_worker: StartWorker
 ) -> None:
-    noting.go.send_with_options(args=("soon",), delay=5_000)
+    noting.go.send_with_options(args=("soon",), delay=10_000)
     (task,) = noting.waiting()
     assert _bring_forward(control, noting, task) == ""
     start_worker(noting.broker)
-    eventually(lambda: noting.ran == ["soon"], within_s=4)
+    eventually(lambda: noting.ran == ["soon"], within_s=9)
     noting.broker.join("default", timeout=30_000)
     assert noting.ran == ["soon"]
 
@@ -229,8 +229,8 @@ def test_a_paused_lane_begins_nothing_until_it_is_let_go_and_the_others_go_on(
     noting.go.send_with_options(args=("urgent",), lane="high")
     eventually(lambda: "urgent" in noting.ran)
     assert noting.ran == ["before", "urgent"]
-    (lag,) = noting.broker.lag()
-    assert lag.unfinished == 300
+    # That "urgent" is done, Kafka may hear a moment later.
+    eventually(lambda: [lag.unfinished for lag in noting.broker.lag()] == [300])
     states = {lane.name: (lane.is_paused, lane.by, lane.reason) for lane in control.lanes()}
     assert states["normal"] == (True, "ann", "deploy")
     assert states["high"] == (False, "", "")

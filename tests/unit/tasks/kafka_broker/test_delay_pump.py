@@ -49,5 +49,5 @@ def test_queues_that_are_added_at_once_start_one_thread() -> None:
             list(pool.map(add, queues))
             eventually(partial(list, clients.asked_by))
             pump.close()
-            assert len(clients.asked_by) == 1
+            assert len(set(clients.asked_by)) == 1  # who may have asked again
     broker.close()

@@ -356,7 +356,7 @@ class OnePartition(RuleBasedStateMachine):
         assert decode_done(*self.committed) <= self.done
 
     def teardown(self) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while (self.out or not _is_idle(self.inbox)) and time.monotonic() < deadline:
             self.take()
             while self.out:

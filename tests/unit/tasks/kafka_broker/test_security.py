@@ -54,4 +54,6 @@ def test_a_hidden_secret_is_dropped_from_the_wires_log(caplog: pytest.LogCapture
     log = logging.getLogger("kafka.net.connection")
     log.debug("auth_bytes=%r", secret.encode())
     log.debug("kept")
-    assert caplog.messages == ["kept"]
+    # Clients that another test has left may have something to say, too.
+    ours = [record.getMessage() for record in caplog.records if record.pathname == __file__]
+    assert ours == ["kept"]
