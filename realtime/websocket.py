@@ -79,11 +79,11 @@ class WebSocketEndpoint:
         """Keep the connection until it ends."""
         connection: Connection = g.connection
         log.info("ws.connected", user_id=g.user_id)
-        try:
-            with metrics.connections.track_inprogress():
+        with metrics.connections.track_inprogress():
+            try:
                 connection.run(ws, g.snapshot)
-        finally:
-            self._note_end(g.user_id, connection.finish())
+            finally:
+                self._note_end(g.user_id, connection.finish())
 
     def release(self, _error: BaseException | None = None) -> None:
         """End the subscription, also of a client who left before he was upgraded."""

@@ -82,6 +82,7 @@ def test_who_is_too_late_is_told_so_and_goes_on_waiting(
 ) -> None:
     page.sign_in(quiet.new_user())
     page.upload(resume_pdf)
+    page.wait_for_step("pending")
     page.wait_for("cancel")
     # The button goes as soon as the page hears of it: here a person is faster.
     page.browser.block("*/job-status*")
