@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it; each target makes what it needs first.
 
 PYTHON ?= python3
-# Each process starts servers and services of its own, whose idling alone takes half a core.
+# Each process starts a Kafka and a mongod of its own; with three, two cores are too few.
 JOBS ?= 2
 # Whether an upload hangs can only be told where nothing else takes the machine.
 CHAOS := tests/chaos/test_short.py

@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
 from .commits import Commits
-from .fetching import read_quickly
+from .fetching import read_quickly, wait_long_when_idle
 from .inbox import Inbox
 from .membership import Membership
 from .observer import BrokerObserver
@@ -43,6 +43,7 @@ class Poller:
         observer: BrokerObserver,
     ) -> None:
         read_quickly(consumer)
+        wait_long_when_idle(consumer)
         self._consumer = consumer
         self._topics = list(topics)
         self._inbox = inbox

@@ -1,5 +1,6 @@
 """Our reading of batches, beside kafka-python's own."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from kafka.record import MemoryRecords
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.structs import TopicPartition
 
-from tasks.kafka_broker.fetching import QuickRecords
+from tasks.kafka_broker.fetching import QuickRecords, wait_long_when_idle
 
 PARTITION = TopicPartition("tasks", 3)
 
@@ -104,3 +105,40 @@ def test_transactions_are_left_to_kafka_python() -> None:
         isolation_level=IsolationLevel.READ_COMMITTED,
     )
     assert type(found[0]).__name__ == "ConsumerRecord"
+
+
+class IdleFetcher:
+    """What `wait_long_when_idle` needs of kafka-python's, with three partitions."""
+
+    def __init__(self, *, min_bytes: int = 1, wait_ms: int = 100) -> None:
+        self.config = {"fetch_min_bytes": min_bytes, "fetch_max_wait_ms": wait_ms}
+        self.fetchable = 3
+        self._subscriptions = SimpleNamespace(assignment={0: None, 1: None, 2: None})
+
+    def _fetchable_partitions(self) -> list[int]:
+        return list(range(self.fetchable))
+
+    def _create_fetch_requests(self) -> int:
+        return self.config["fetch_max_wait_ms"]
+
+    def waits_ms(self) -> list[int]:
+        """Return how long a fetch waits when all can be fetched, when two can, and when all can."""
+        waits = []
+        for self.fetchable in (3, 2, 3):
+            waits.append(self._create_fetch_requests())
+        return waits
+
+
+@pytest.mark.parametrize(
+    ("fetcher", "waits_ms"),
+    [
+        (IdleFetcher(), [500, 100, 500]),
+        (IdleFetcher(wait_ms=2000), [2000, 2000, 2000]),
+        (IdleFetcher(min_bytes=1000), [100, 100, 100]),
+    ],
+)
+def test_a_fetch_waits_long_only_when_no_partition_waits_for_its_end(
+    fetcher: IdleFetcher, waits_ms: list[int]
+) -> None:
+    wait_long_when_idle(SimpleNamespace(_fetcher=fetcher))
+    assert fetcher.waits_ms() == waits_ms
