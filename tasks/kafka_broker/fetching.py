@@ -59,9 +59,10 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # untyped dr
         self.drain()
 
 
-def read_quickly(consumer: Any) -> None:
-    """Make a KafkaConsumer return our records."""
+def tune_fetching(consumer: Any) -> None:
+    """Make a KafkaConsumer return our records, and ask Kafka less often when there are none."""
     consumer._fetcher.PartitionRecords = QuickRecords  # noqa: SLF001 - it makes them by this name
+    wait_long_when_idle(consumer)
 
 
 def wait_long_when_idle(consumer: Any) -> None:

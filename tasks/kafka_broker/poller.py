@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
 from .commits import Commits
-from .fetching import read_quickly, wait_long_when_idle
+from .fetching import tune_fetching
 from .inbox import Inbox
 from .membership import Membership
 from .observer import BrokerObserver
@@ -42,8 +42,7 @@ class Poller:
         drain_timeout_s: float,
         observer: BrokerObserver,
     ) -> None:
-        read_quickly(consumer)
-        wait_long_when_idle(consumer)
+        tune_fetching(consumer)
         self._consumer = consumer
         self._topics = list(topics)
         self._inbox = inbox
