@@ -33,7 +33,9 @@ _ORDER = ("unit", "architecture", "integration", *_SHARED_STACKS)
 
 def pytest_configure(config: pytest.Config) -> None:
     # How long an example takes says more about the machine's other work than about the code.
-    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
     hypothesis.settings.load_profile("untimed")
     # kafka-python reads its schemas with what 3.11 deprecates (importlib.resources.read_text).
     config.addinivalue_line(

@@ -11,7 +11,9 @@ from kafka.record.memory_records import MemoryRecords
 
 from tasks.kafka_broker.producing import _BatchBuilder
 
-DATA = st.none() | st.binary(max_size=200) | st.binary(min_size=9_000, max_size=9_000)
+#: Repeated, since Hypothesis draws no more than 8 kB.
+LONG = st.builds(bytes.__mul__, st.binary(min_size=100, max_size=100), st.just(90))
+DATA = st.none() | st.binary(max_size=200) | LONG
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 RECORDS = st.lists(
     st.tuples(
