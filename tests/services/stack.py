@@ -135,6 +135,10 @@ class ServiceStack:
     def launch(self, name: str) -> None:
         """Start the process without waiting for it."""
         params = self._params[name]
+        # Gauges of its last life would be shown beside those of this one (docs/settings.md).
+        metrics_dir = Path(params.env["PROMETHEUS_MULTIPROC_DIR"])
+        shutil.rmtree(metrics_dir, ignore_errors=True)
+        metrics_dir.mkdir(parents=True)
         process = Process(
             name,
             procfile.shell(params.cmd),
