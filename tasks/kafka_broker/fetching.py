@@ -75,17 +75,17 @@ def wait_long_when_idle(consumer: Any) -> None:
     fetcher = consumer._fetcher  # noqa: SLF001 - no public way
     if fetcher.config["fetch_min_bytes"] > 1:
         return  # Kafka would hold a few records back for as long
-    create_requests = fetcher._create_fetch_requests  # noqa: SLF001
+    find_fetchable = fetcher._fetchable_partitions  # noqa: SLF001 - asked before each fetch
     usual_ms = fetcher.config["fetch_max_wait_ms"]
     idle_ms = max(usual_ms, _IDLE_FETCH_MS)
 
-    def create_patient_requests() -> Any:
-        fetched = len(fetcher._fetchable_partitions())  # noqa: SLF001
-        is_all = fetched == len(fetcher._subscriptions.assignment)  # noqa: SLF001
+    def find_and_set_wait() -> Any:
+        found = find_fetchable()
+        is_all = len(found) == len(fetcher._subscriptions.assignment)  # noqa: SLF001
         fetcher.config["fetch_max_wait_ms"] = idle_ms if is_all else usual_ms
-        return create_requests()
+        return found
 
-    fetcher._create_fetch_requests = create_patient_requests  # noqa: SLF001
+    fetcher._fetchable_partitions = find_and_set_wait  # noqa: SLF001
 
 
 def read_batch(batch: Any, partition: TopicPartition) -> list[Record]:

@@ -121,6 +121,7 @@ class IdleFetcher:
         return list(range(self.fetchable))
 
     def _create_fetch_requests(self) -> int:
+        self._fetchable_partitions()
         return self.config["fetch_max_wait_ms"]
 
     def waits_ms(self) -> list[int]:
