@@ -8,7 +8,7 @@ import requests
 from tests.eventually import eventually
 from tests.services.client import ServiceClient
 from tests.services.clients import Mongo, client_of
-from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
+from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes, running_parser
 from tests.services.stack import ServiceStack
 
 JOBS = 12
@@ -16,10 +16,8 @@ JOBS = 12
 
 @pytest.fixture(scope="module")
 def parser() -> Iterator[ParserDouble]:
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+    with running_parser() as double:
+        yield double
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.eventually import eventually
 from tests.services.client import ServiceClient, TestUser
 from tests.services.clients import Mongo, client_of
 from tests.services.operators import new_operator
-from tests.services.parser_double import ParserDouble, completes
+from tests.services.parser_double import ParserDouble, completes, running_parser
 from tests.services.stack import ServiceStack
 from tests.services.topics import produce
 
@@ -30,10 +30,8 @@ SPOILT = {"already_has_resume": 2, "file_gone": 1}
 @pytest.fixture(scope="module")
 def running_double() -> Iterator[ParserDouble]:
     """Not the session's: what another service's test left behind would call it, too."""
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+    with running_parser() as double:
+        yield double
 
 
 @pytest.fixture(scope="module")

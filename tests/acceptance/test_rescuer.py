@@ -16,7 +16,7 @@ from store.uploads import MongoUploadStore
 from tests.eventually import eventually
 from tests.services.client import SMALL_PDF, ServiceClient, TestUser
 from tests.services.clients import Mongo, client_of
-from tests.services.parser_double import ParserDouble
+from tests.services.parser_double import ParserDouble, running_parser
 from tests.services.stack import ServiceStack
 from tests.services.topics import TopicReader
 
@@ -24,10 +24,8 @@ from tests.services.topics import TopicReader
 @pytest.fixture(scope="module")
 def running_double() -> Iterator[ParserDouble]:
     """Not the session's: what another service's test left behind would call it, too."""
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+    with running_parser() as double:
+        yield double
 
 
 @pytest.fixture

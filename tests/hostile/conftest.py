@@ -23,6 +23,7 @@ from tests.hostile.target import (
     Target,
     leaked,
 )
+from tests.services.client import wait_until_all_ended
 from tests.services.clients import Mongo
 from tests.services.parser_double import ParserDouble
 from tests.services.stack import ServiceStack
@@ -85,10 +86,8 @@ def unharmed(target_stack: ServiceStack, web_pid: int, mongo: Mongo) -> Iterator
     yield
     assert resident_bytes(web_pid) - resident < MODULE_GROWTH_BYTES
     assert processes_of(target_stack).keys() == before.keys(), "a process died"
-    jobs = mongo[target_stack.database_name]["resume_parse_jobs"]
-    unfinished = {"status": {"$in": ["pending", "processing"]}}
     # Other modules count what calls the parser's double.
-    eventually(lambda: jobs.count_documents(unfinished) == 0, within_s=60, why="all jobs end")
+    wait_until_all_ended(mongo[target_stack.database_name])
     for url in (*target_stack.web_urls, *target_stack.worker_urls):
         for probe in ("/livez", "/readyz"):
             eventually(partial(_answers, f"{url}{probe}"), within_s=30, why=f"{url}{probe}")

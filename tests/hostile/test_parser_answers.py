@@ -17,7 +17,7 @@ import pytest
 
 from resumes.errors import ParserBadAnswerError, ParserRejectedError, ParserUnavailableError
 from tasks.parser_client import ParserClient
-from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
+from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes, running_parser
 
 Behaviour = Callable[[Request, int], None]
 _FAILURES = (ParserBadAnswerError, ParserRejectedError, ParserUnavailableError)
@@ -37,12 +37,8 @@ def unharmed() -> None:
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[ParserDouble, ParserDouble]]:
     """The parser, and another server, which nobody may call."""
-    doubles = ParserDouble(), ParserDouble()
-    for double in doubles:
-        double.start()
-    yield doubles
-    for double in doubles:
-        double.stop()
+    with running_parser() as parser, running_parser() as other:
+        yield parser, other
 
 
 @pytest.fixture

@@ -114,6 +114,13 @@ class ServiceClient:
             connection.shutdown()  # type: ignore[no-untyped-call]
 
 
+def wait_until_all_ended(database: Database[Any]) -> None:
+    """Wait until no job is pending or processing."""
+    unfinished = {"status": {"$in": ["pending", "processing"]}}
+    jobs = database["resume_parse_jobs"]
+    eventually(lambda: jobs.count_documents(unfinished) == 0, within_s=60, why="all jobs end")
+
+
 class Frames:
     """The frames that one socket receives."""
 

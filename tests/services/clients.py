@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.services.client import ServiceClient
-from tests.services.parser_double import ParserDouble
+from tests.services.client import ServiceClient, wait_until_all_ended
+from tests.services.parser_double import ParserDouble, running_parser
 from tests.services.stack import ServiceStack
 from tests.services.topics import TopicReader, lag_of
 
@@ -58,10 +58,8 @@ def lag(service: ServiceStack) -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def running_double() -> Iterator[ParserDouble]:
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+    with running_parser() as double:
+        yield double
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +87,12 @@ def double(running_double: ParserDouble) -> ParserDouble:
 
 
 @pytest.fixture
-def doubled(
-    double_stack: ServiceStack,
-    mongo: Mongo,
-    double: ParserDouble,  # noqa: ARG001 - else it does what the last test wanted
-) -> ServiceClient:
-    return client_of(double_stack, 0, mongo)
+def doubled(double_stack: ServiceStack, mongo: Mongo, double: ParserDouble) -> ServiceClient:
+    """Nothing that an earlier test left is counted among the calls of this one."""
+    client = client_of(double_stack, 0, mongo)
+    wait_until_all_ended(client.database)
+    double.reset()
+    return client
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -110,3 +111,14 @@ class ParserDouble:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def running_parser() -> Iterator[ParserDouble]:
+    """A parser of one's own, which answers until it is left."""
+    double = ParserDouble()
+    double.start()
+    try:
+        yield double
+    finally:
+        double.stop()

@@ -14,7 +14,7 @@ from resumes.errors import (
 )
 from tasks.parser_client import MAX_ANSWER_BYTES, ParserClient
 from tests.eventually import eventually
-from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes
+from tests.services.parser_double import CV_DATA, ParserDouble, Request, completes, running_parser
 
 Behaviour = Callable[[Request, int], None]
 
@@ -23,10 +23,8 @@ _NESTED = b"[" * 101 + b"]" * 101
 
 @pytest.fixture
 def double() -> Iterator[ParserDouble]:
-    double = ParserDouble()
-    double.start()
-    yield double
-    double.stop()
+    with running_parser() as double:
+        yield double
 
 
 @pytest.fixture
